@@ -1,0 +1,100 @@
+"""What a stage says about a video: measured so far, or rejected with a reason.
+
+A bad video is a result, not a crash. A stage raises `Rejected` when the *video* is at fault; what is
+broken about the *machine* raises anything else, fails the job, and runs again next time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+OUTCOME_FILE = "outcome.json"
+
+REJECTION_CODES: dict[str, str] = {
+    "not_a_video": "The file is not a video that ffmpeg can open.",
+    "unreadable": "The file exists, but its permissions forbid reading it.",
+    "no_frames": "The file is a video, but no picture could be decoded from the chosen span.",
+    "no_person": "Nobody was found in any sampled frame.",
+    "too_few_frames": "Too few sampled frames are fit to measure.",
+    "partial_body": "Part of the body needed for measuring is out of view.",
+    "too_small": "The person is too small in the picture.",
+    "blurred": "The frame is blurred beyond use.",
+    "another_person": "The frame shows somebody other than the person who is measured.",
+    "no_silhouette": "The person could not be cut out from the background.",
+    "no_fit": "No body of a plausible size explains the pictures.",
+}
+"""The closed list of codes, for frames and for videos, with what each means."""
+
+
+class Rejected(Exception):  # noqa: N818 - a verdict about a video, not an error of the program
+    """A video (or frame) that cannot be measured, with a code and a sentence that says what to do.
+
+    Raises:
+        KeyError: if `code` is not in `REJECTION_CODES`.
+    """
+
+    def __init__(self, code: str, reason: str, **counts: int) -> None:
+        if code not in REJECTION_CODES:
+            raise KeyError(f"unknown rejection code {code!r}; known: {', '.join(REJECTION_CODES)}")
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.counts = counts
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The verdict of one stage on one video, as kept in its `outcome.json`.
+
+    `code` and `reason` are None exactly when the outcome is ok; `counts` is what the stage counted
+    (frames sampled, frames used, estimates ...).
+    """
+
+    code: str | None = None
+    reason: str | None = None
+    counts: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def is_ok(self) -> bool:
+        return self.code is None
+
+    def write(self, directory: Path) -> None:
+        """Writes `outcome.json` into a stage's directory."""
+        content = {
+            "outcome": "ok" if self.is_ok else "rejected",
+            "code": self.code,
+            "reason": self.reason,
+            **self.counts,
+        }
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        (directory / OUTCOME_FILE).write_text(text, encoding="utf-8")
+
+    @classmethod
+    def read(cls, directory: Path) -> Outcome:
+        """Reads the `outcome.json` of a stage's directory."""
+        content = json.loads((directory / OUTCOME_FILE).read_text(encoding="utf-8"))
+        counts = {k: v for k, v in content.items() if k not in ("outcome", "code", "reason")}
+        return cls(content["code"], content["reason"], counts)
+
+
+def run_stage(output: Path, upstream: Sequence[Path], work: Callable[[], Mapping[str, int]]) -> Outcome:
+    """Runs one stage into its own directory, and hands a rejection on.
+
+    If a stage in `upstream` rejected the video, `work` is not called and its verdict is passed on. Else `work`
+    fills `output` and returns what it counted, or raises `Rejected`. Only machine faults leave here
+    as exceptions. The verdict is written to `output/outcome.json` and returned.
+    """
+    output.mkdir(parents=True, exist_ok=True)
+    outcome = next((o for o in map(Outcome.read, upstream) if not o.is_ok), None)
+    if outcome is None:
+        try:
+            outcome = Outcome(counts=work())
+        except Rejected as verdict:
+            outcome = Outcome(verdict.code, verdict.reason, verdict.counts)
+    else:
+        outcome = Outcome(outcome.code, outcome.reason)
+    outcome.write(output)
+    return outcome
