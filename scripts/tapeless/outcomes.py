@@ -1,7 +1,7 @@
 """What a stage says about a video: measured so far, or rejected with a reason.
 
-A bad video is a result, not a crash. A stage raises `Rejected` when the *video* is at fault; what is
-broken about the *machine* raises anything else, fails the job, and runs again next time.
+A bad video is a result, not a crash. A stage raises `Rejected` when the *video* is at fault; what
+is broken about the *machine* raises anything else, fails the job, and runs again next time.
 """
 
 from __future__ import annotations
@@ -59,6 +59,7 @@ class Outcome:
 
     @property
     def is_ok(self) -> bool:
+        """Whether the video can go on to the next stage."""
         return self.code is None
 
     def write(self, directory: Path) -> None:
@@ -80,12 +81,14 @@ class Outcome:
         return cls(content["code"], content["reason"], counts)
 
 
-def run_stage(output: Path, upstream: Sequence[Path], work: Callable[[], Mapping[str, int]]) -> Outcome:
+def run_stage(
+    output: Path, upstream: Sequence[Path], work: Callable[[], Mapping[str, int]]
+) -> Outcome:
     """Runs one stage into its own directory, and hands a rejection on.
 
-    If a stage in `upstream` rejected the video, `work` is not called and its verdict is passed on. Else `work`
-    fills `output` and returns what it counted, or raises `Rejected`. Only machine faults leave here
-    as exceptions. The verdict is written to `output/outcome.json` and returned.
+    If a stage in `upstream` rejected the video, `work` is not called and its verdict is passed
+    on. Else `work` fills `output` and returns what it counted, or raises `Rejected`. Only machine
+    faults leave here as exceptions. The verdict is written to `output/outcome.json` and returned.
     """
     output.mkdir(parents=True, exist_ok=True)
     outcome = next((o for o in map(Outcome.read, upstream) if not o.is_ok), None)
