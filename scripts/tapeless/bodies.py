@@ -35,11 +35,8 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {
     "camera_focal_px": ("P",),
     "camera_center_px": ("P", 2),
 }
-_TYPES: dict[str, Any] = {
-    "faces": np.int32,
-    "joint_names": np.str_,
-    "frames": np.str_,
-}  # all others float32
+# Types other than float32.
+_TYPES: dict[str, Any] = {"faces": np.int32, "joint_names": np.str_, "frames": np.str_}
 _ALLOWED = {"topology": TOPOLOGIES, "scale": SCALES}
 
 
