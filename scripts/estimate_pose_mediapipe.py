@@ -1,0 +1,32 @@
+"""Finds everybody in every sampled frame, with MediaPipe.
+
+Reads the frames of one video; writes a directory with one OpenPose 1.3 JSON file per frame, in
+BODY_25 order and in pixels of the frame, also for frames without anybody. Nothing is downloaded:
+the models lie inside MediaPipe's wheel.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapeless.logs import job_log
+from tapeless.outcomes import run_stage
+from tapeless.pose.mediapipe import estimate_pose
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(frames: Path, pose: Path, *, min_visibility: float) -> None:
+    """Runs the stage for one video."""
+    run_stage(pose, [frames], lambda: estimate_pose(frames, pose, min_visibility=min_visibility))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            Path(snakemake.input.frames),
+            Path(snakemake.output.pose),
+            min_visibility=snakemake.params.min_visibility,
+        )

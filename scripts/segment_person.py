@@ -1,0 +1,32 @@
+"""Cuts the one person out of every frame kept.
+
+Reads the sampled frames and the frames' body points (one person each, from any detector); writes a
+directory with one 8-bit grey picture per frame, of the frame's size: value / 255 is the
+probability of belonging to the person.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapeless.logs import job_log
+from tapeless.outcomes import run_stage
+from tapeless.silhouettes import segment_person
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(frames: Path, keypoints: Path, silhouettes: Path) -> None:
+    """Runs the stage for one video."""
+    run_stage(silhouettes, [keypoints], lambda: segment_person(frames, keypoints, silhouettes))
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            Path(snakemake.input.frames),
+            Path(snakemake.input.keypoints),
+            Path(snakemake.output.silhouettes),
+        )

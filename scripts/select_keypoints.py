@@ -1,0 +1,47 @@
+"""Keeps the frames that are fit to measure the one person of a video.
+
+Reads the sampled frames, their table and everybody found in them (OpenPose JSON, from any
+detector); writes a directory with one OpenPose JSON file per frame kept, each with exactly one
+person, and a table with a row for every sampled frame: kept, or the reason why not. The table is
+written also when the video is rejected.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapeless.logs import job_log
+from tapeless.outcomes import run_stage
+from tapeless.selection import Rules, select_keypoints, write_table
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(
+    frames: Path, frames_table: Path, pose: Path, keypoints: Path, table: Path, *, rules: Rules
+) -> None:
+    """Runs the stage for one video."""
+    write_table(table, [])
+    run_stage(
+        keypoints,
+        [frames, pose],
+        lambda: select_keypoints(frames, frames_table, pose, keypoints, table, rules),
+    )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            Path(snakemake.input.frames),
+            Path(snakemake.input.frames_table),
+            Path(snakemake.input.pose),
+            Path(snakemake.output.keypoints),
+            Path(snakemake.output.keypoints_table),
+            rules=Rules(
+                min_frames=snakemake.params.min_frames,
+                min_person_height_px=snakemake.params.min_person_height_px,
+                min_sharpness=snakemake.params.min_sharpness,
+            ),
+        )

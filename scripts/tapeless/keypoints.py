@@ -1,0 +1,186 @@
+"""Body points: the BODY_25 order, OpenPose's JSON files, and the person that one of them holds."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+BODY_25 = (
+    "Nose", "Neck", "RShoulder", "RElbow", "RWrist", "LShoulder", "LElbow", "LWrist", "MidHip",
+    "RHip", "RKnee", "RAnkle", "LHip", "LKnee", "LAnkle", "REye", "LEye", "REar", "LEar",
+    "LBigToe", "LSmallToe", "LHeel", "RBigToe", "RSmallToe", "RHeel",
+)  # fmt: skip
+"""The points of OpenPose's BODY_25 model, in its order; left and right are the person's."""
+
+LIMBS = (
+    (1, 8), (1, 2), (1, 5), (2, 3), (3, 4), (5, 6), (6, 7), (8, 9), (9, 10), (10, 11), (8, 12),
+    (12, 13), (13, 14), (1, 0), (0, 15), (15, 17), (0, 16), (16, 18), (14, 19), (19, 20),
+    (14, 21), (11, 22), (22, 23), (11, 24),
+)  # fmt: skip
+"""The pairs of BODY_25 points that OpenPose joins by a line when it draws a person."""
+
+POSE_SUFFIX = "_keypoints.json"
+"""What OpenPose appends to a frame's name."""
+
+_INDEX = {name: number for number, name in enumerate(BODY_25)}
+_FORMAT_VERSION = 1.3
+_EMPTY_FIELDS = (
+    "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
+    "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d",
+)  # fmt: skip
+
+
+class PoseFileError(ValueError):
+    """A pose file that is missing or breaks the OpenPose 1.3 contract: the detector is at fault."""
+
+
+@dataclass(frozen=True, eq=False)
+class Person:
+    """One person in one picture.
+
+    `points` is (25, 3) float64 in BODY_25 order: x and y in pixels of the picture (the centre of
+    the first pixel is 0.5, 0.5), and confidence in 0..1. An absent point is 0, 0, 0.
+
+    Raises:
+        ValueError: if `points` has another shape, or holds values that are not finite.
+    """
+
+    points: NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        points = np.asarray(self.points, dtype=np.float64)
+        if points.shape != (len(BODY_25), 3):
+            raise ValueError(f"a person has points of shape (25, 3), not {points.shape}")
+        if not np.isfinite(points).all():
+            raise ValueError("a person's points must be finite")
+        object.__setattr__(self, "points", points)
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        """Which of the 25 points were found, (25,)."""
+        return self.points[:, 2] > 0
+
+    def has(self, *names: str) -> bool:
+        """Whether all the named points were found."""
+        return bool(self.present[[_INDEX[name] for name in names]].all())
+
+    def at(self, *names: str) -> NDArray[np.float64]:
+        """The positions of the named points, (n, 2) px; rows of zeros where absent."""
+        return self.points[[_INDEX[name] for name in names], :2]
+
+    def found(self, *names: str) -> NDArray[np.float64]:
+        """The positions of those of the named points that were found, (0 to n, 2) px."""
+        rows = [_INDEX[name] for name in names if self.has(name)]
+        return self.points[rows, :2]
+
+    @property
+    def box(self) -> tuple[float, float, float, float]:
+        """Left, top, right, bottom of the points found, px; four zeros when none was."""
+        found = self.points[self.present, :2]
+        if not len(found):
+            return 0.0, 0.0, 0.0, 0.0
+        (left, top), (right, bottom) = found.min(axis=0), found.max(axis=0)
+        return float(left), float(top), float(right), float(bottom)
+
+    @property
+    def height_px(self) -> float:
+        """From the topmost to the lowest point found, px (about 0.93 of a standing person)."""
+        _, top, _, bottom = self.box
+        return bottom - top
+
+
+def frame_names(frames: Path) -> list[str]:
+    """The names of a directory's pictures without their endings, in time order."""
+    return sorted(path.stem for path in frames.glob("frame_*.png"))
+
+
+def read_people(path: Path) -> list[Person]:
+    """Reads everybody in one OpenPose JSON file; their order has no meaning.
+
+    Raises:
+        PoseFileError: naming the file, the field and the value seen, if the file is missing, is no
+            JSON, or does not hold BODY_25 points as version 1.3 of the format lays them down.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise PoseFileError(f"{path}: the pose file is missing") from None
+    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise PoseFileError(f"{path}: not JSON ({error})") from error
+    people = content.get("people") if isinstance(content, dict) else None
+    if not isinstance(people, list):
+        raise PoseFileError(f"{path}: 'people' must be a list, not {people!r:.80}")
+    return [_person(entry, f"{path}: people[{number}]") for number, entry in enumerate(people)]
+
+
+def read_person(path: Path) -> Person:
+    """Reads the one person of a file that `select_keypoints` wrote.
+
+    Raises:
+        PoseFileError: as `read_people`, and if the file does not hold exactly one person.
+    """
+    people = read_people(path)
+    if len(people) != 1:
+        raise PoseFileError(f"{path}: holds {len(people)} people where one is expected")
+    return people[0]
+
+
+def read_poses(pose: Path, frames: Sequence[str]) -> dict[str, list[Person]]:
+    """Reads the pose file of every frame.
+
+    A detector writes a file for every frame, also for one without people, so that a missing file
+    means that the detector died: a fault of the machine, not an empty frame.
+
+    Raises:
+        PoseFileError: if a frame has no file, a file has no frame, or a file is malformed.
+    """
+    wanted = {f"{frame}{POSE_SUFFIX}" for frame in frames}
+    seen = {path.name for path in pose.glob(f"*{POSE_SUFFIX}")}
+    if wanted != seen:
+        missing, extra = sorted(wanted - seen), sorted(seen - wanted)
+        raise PoseFileError(
+            f"{pose}: {len(seen)} pose files for {len(wanted)} frames; without a file: "
+            f"{', '.join(missing[:5]) or 'none'}; without a frame: {', '.join(extra[:5]) or 'none'}"
+        )
+    return {frame: read_people(pose / f"{frame}{POSE_SUFFIX}") for frame in frames}
+
+
+def write_people(path: Path, people: Sequence[Person]) -> None:
+    """Writes people as an OpenPose 1.3 JSON file; an empty list is a frame with nobody in it."""
+    content = {"version": _FORMAT_VERSION, "people": [_entry(person) for person in people]}
+    path.write_text(json.dumps(content) + "\n", encoding="utf-8")
+
+
+def person(points: ArrayLike) -> Person:
+    """A person from anything that numpy reads as (25, 3) or 75 numbers."""
+    return Person(np.asarray(points, dtype=np.float64).reshape(len(BODY_25), 3))
+
+
+def _entry(one: Person) -> dict[str, Any]:
+    points = [round(float(value), 3) for value in one.points.ravel()]
+    empty: dict[str, list[float]] = {field: [] for field in _EMPTY_FIELDS}
+    return {"person_id": [-1], "pose_keypoints_2d": points, **empty}
+
+
+def _person(entry: object, where: str) -> Person:
+    field = "pose_keypoints_2d"
+    values = entry.get(field) if isinstance(entry, dict) else None
+    if not isinstance(values, list):
+        raise PoseFileError(f"{where}.{field} must be a list of 75 numbers, not {values!r:.80}")
+    if len(values) != 3 * len(BODY_25):
+        raise PoseFileError(f"{where}.{field} has {len(values)} numbers; BODY_25 has 75")
+    for number, value in enumerate(values):
+        if (
+            isinstance(value, bool)
+            or not isinstance(value, int | float)
+            or not math.isfinite(value)
+        ):
+            raise PoseFileError(f"{where}.{field}[{number}] must be a finite number, not {value!r}")
+    return person(values)

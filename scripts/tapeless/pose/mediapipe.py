@@ -1,0 +1,119 @@
+"""The MediaPipe backend: everybody in a frame, as BODY_25 points."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless.blazepose import BlazePose, Sight
+from tapeless.images import read_rgb
+from tapeless.keypoints import (
+    BODY_25,
+    POSE_SUFFIX,
+    Person,
+    frame_names,
+    write_people,
+)
+from tapeless.logs import progress
+
+log = logging.getLogger(__name__)
+
+# BlazePose's point for each BODY_25 slot; a pair is a mean, with the smaller visibility. BlazePose
+# has no small toes. Its numbers: developers.google.com/mediapipe, "Pose landmark detection".
+_SOURCES: Mapping[str, tuple[int, ...]] = {
+    "Nose": (0,),
+    "Neck": (11, 12),
+    "RShoulder": (12,),
+    "RElbow": (14,),
+    "RWrist": (16,),
+    "LShoulder": (11,),
+    "LElbow": (13,),
+    "LWrist": (15,),
+    "MidHip": (23, 24),
+    "RHip": (24,),
+    "RKnee": (26,),
+    "RAnkle": (28,),
+    "LHip": (23,),
+    "LKnee": (25,),
+    "LAnkle": (27,),
+    "REye": (5,),
+    "LEye": (2,),
+    "REar": (8,),
+    "LEar": (7,),
+    "LBigToe": (31,),
+    "LHeel": (29,),
+    "RBigToe": (32,),
+    "RHeel": (30,),
+}
+_MIN_POINTS = 5  # fewer points than this are not taken for a person
+_SAME_PERSON_OVERLAP = 0.5  # of the smaller of two masks, above which both show one person
+
+
+def to_body_25(points: NDArray[np.float64], size: tuple[int, int], min_visibility: float) -> Person:
+    """Turns BlazePose's points into BODY_25.
+
+    Args:
+        points: (33, 3), x and y in px and visibility in 0..1.
+        size: width and height of the picture, px.
+        min_visibility: points below it are absent, and so are points outside the picture, which
+            BlazePose guesses.
+    """
+    width, height = size
+    body = np.zeros((len(BODY_25), 3))
+    for name, sources in _SOURCES.items():
+        x, y = points[list(sources), :2].mean(axis=0)
+        visibility = points[list(sources), 2].min()
+        if visibility >= min_visibility and 0 <= x < width and 0 <= y < height:
+            body[BODY_25.index(name)] = x, y, min(visibility, 1.0)
+    return Person(body)
+
+
+def find_people(
+    models: BlazePose, picture: NDArray[np.uint8], min_visibility: float
+) -> list[Person]:
+    """Everybody whom MediaPipe finds in an RGB picture (H, W, 3); the order has no meaning."""
+    sights = [models.look(picture, region) for region in models.detect(picture)]
+    size = (picture.shape[1], picture.shape[0])
+    people = []
+    for sight in _distinct([sight for sight in sights if sight is not None]):
+        person = to_body_25(sight.points, size, min_visibility)
+        if person.present.sum() >= _MIN_POINTS:
+            people.append(person)
+    return people
+
+
+def estimate_pose(frames: Path, pose: Path, *, min_visibility: float) -> Mapping[str, int]:
+    """Writes a pose file for every frame of a video; returns what it counted.
+
+    Raises:
+        OSError: if a frame cannot be read.
+    """
+    names = frame_names(frames)
+    seen = 0
+    with BlazePose() as models:
+        for name in progress(names, "frames", len(names), log):
+            people = find_people(models, read_rgb(frames / f"{name}.png"), min_visibility)
+            write_people(pose / f"{name}{POSE_SUFFIX}", people)
+            seen += bool(people)
+    return {"frames_sampled": len(names), "frames_with_people": seen}
+
+
+def _distinct(sights: list[Sight]) -> list[Sight]:
+    """Leaves the most visible of the sights that show the same person."""
+    kept: list[Sight] = []
+    for sight in sorted(sights, key=lambda s: -float(s.points[:, 2].mean())):
+        mask = sight.mask > 0.5
+        if not mask.any():
+            continue
+        others = (other.mask > 0.5 for other in kept)
+        if all(_overlap(mask, other) <= _SAME_PERSON_OVERLAP for other in others):
+            kept.append(sight)
+    return kept
+
+
+def _overlap(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / min(one.sum(), other.sum()))
