@@ -1,0 +1,49 @@
+"""Fits the Anny body model to a video: one body file per interleaved group of its usable frames.
+
+Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz` ... below `bodies`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapeless.logs import job_log
+from tapeless.outcomes import run_stage
+from tapeless.shape.anny import Settings, estimate_bodies, read_frames
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(
+    keypoints: Path, silhouettes: Path, space: Path, bodies: Path, settings: Settings, workers: int
+) -> None:
+    """Writes the body files, or the reason why there are none."""
+
+    def work() -> dict[str, int]:
+        frames = read_frames(keypoints, silhouettes)
+        estimates = estimate_bodies(frames, space, settings, workers)
+        for number, body in enumerate(estimates, start=1):
+            body.save(bodies / f"estimate_{number}.npz")
+        return {"estimates": len(estimates), "frames_used": len(frames)}
+
+    run_stage(bodies, [keypoints, silhouettes], work)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            Path(snakemake.input.keypoints),
+            Path(snakemake.input.silhouettes),
+            Path(snakemake.input.space),
+            Path(snakemake.output.bodies),
+            Settings(
+                stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
+                sex=snakemake.params.sex or None,
+                field_of_view_degrees=snakemake.params.vertical_fov_degrees,
+                estimates=snakemake.params.estimates,
+                device=snakemake.params.device,
+            ),
+            workers=snakemake.threads,
+        )

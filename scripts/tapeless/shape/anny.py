@@ -1,0 +1,163 @@
+"""Body shape by fitting Anny to the keypoints and silhouettes of a video: one estimate per group.
+
+The frames are dealt out to groups in turn, so that every group sees the whole video, and
+each group gives one body. How much the groups differ shows how far the numbers can be trusted.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from tapeless.bodies import Body
+from tapeless.keypoints import read_person
+from tapeless.outcomes import Rejected
+from tapeless.shape.anny_fit import Fitter, Knowns, Observations, State
+from tapeless.shape.anny_space import ShapeSpace
+from tapeless.shape.outlines import gather_outlines
+
+log = logging.getLogger(__name__)
+
+BACKEND = "anny"
+
+OUTLINE_SPACING_PX = 3.0
+"""Distance of outline points for a person 550 pixels tall."""
+
+GUESSED_FIELD_OF_VIEW_DEGREES = 52.0
+"""Angle that the longer side of the picture spans, when the camera is not known: phones filming
+video span 40 to 68 degrees."""
+
+MIN_FRAMES_PER_ESTIMATE = 2
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One usable frame: its name, BODY_25 keypoints (25, 3) in pixels and soft silhouette (H, W)."""
+
+    name: str
+    keypoints: NDArray[np.float64]
+    silhouette: NDArray[np.uint8]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the fit is told: stature in metres, sex and field of view in degrees, each None when it
+    is not known; the number of estimates; the torch device."""
+
+    stature_m: float | None = None
+    sex: str | None = None
+    field_of_view_degrees: float | None = None
+    estimates: int = 3
+    device: str = "cpu"
+
+
+def read_frames(keypoints: Path, silhouettes: Path) -> list[Frame]:
+    """All frames that have both keypoints and a silhouette, in time order."""
+    return [
+        Frame(path.stem, read_person(keypoints / f"{path.stem}.json").points, _read_grey(path))
+        for path in sorted(silhouettes.glob("*.png"))
+    ]
+
+
+def estimate_bodies(
+    frames: Sequence[Frame], space_file: Path, settings: Settings, workers: int = 1
+) -> list[Body]:
+    """Fits one body to each interleaved group of the frames.
+
+    Each fit runs on one thread of its own process, so that the numbers do not depend on `workers`.
+
+    Raises:
+        Rejected: when there are too few frames, or the pictures are explained by no plausible body.
+    """
+    count = min(settings.estimates, len(frames) // MIN_FRAMES_PER_ESTIMATE)
+    if count == 0:
+        raise Rejected("too_few_frames", "Fewer than two frames show the person's outline.")
+    groups = [list(frames[start::count]) for start in range(count)]
+    context = get_context("spawn")
+    with ProcessPoolExecutor(min(workers, count), mp_context=context) as pool:
+        jobs = [pool.submit(_estimate_body, group, space_file, settings) for group in groups]
+        return [job.result() for job in jobs]
+
+
+def _estimate_body(frames: Sequence[Frame], space_file: Path, settings: Settings) -> Body:
+    torch.set_num_threads(1)
+    space = ShapeSpace.load(space_file)
+    fitter = Fitter(space, settings.device)
+    seen, knowns = _observe(frames, settings), _knowns(frames[0], space, settings)
+    with torch.inference_mode():
+        state = fitter.fit(seen, knowns)
+        return _body(space, fitter, state, seen, frames, settings)
+
+
+def _observe(frames: Sequence[Frame], settings: Settings) -> Observations:
+    silhouettes = [frame.silhouette for frame in frames]
+    tall_px = float(np.median([_extent_px(s) for s in silhouettes]))
+    keypoints = np.stack([frame.keypoints for frame in frames]).astype(np.float32)
+    height, width = silhouettes[0].shape
+    return Observations(
+        torch.as_tensor(keypoints, device=settings.device),
+        gather_outlines(silhouettes, OUTLINE_SPACING_PX * tall_px / 550, settings.device),
+        (width / 2, height / 2),
+        tall_px,
+    )
+
+
+def _knowns(frame: Frame, space: ShapeSpace, settings: Settings) -> Knowns:
+    angle = settings.field_of_view_degrees or GUESSED_FIELD_OF_VIEW_DEGREES
+    mean, precision = space.prior(settings.sex)
+    return Knowns(
+        settings.stature_m,
+        max(frame.silhouette.shape) / 2 / math.tan(math.radians(angle) / 2),
+        settings.field_of_view_degrees is not None,
+        torch.as_tensor(mean, device=settings.device),
+        torch.as_tensor(precision, device=settings.device),
+    )
+
+
+def _body(
+    space: ShapeSpace,
+    fitter: Fitter,
+    state: State,
+    seen: Observations,
+    frames: Sequence[Frame],
+    settings: Settings,
+) -> Body:
+    vertices = fitter.unposed(state.coefficients).cpu().numpy()
+    joints = fitter.skeleton.rest_joints(state.coefficients).cpu().numpy()
+    floor = np.array([0, vertices[:, 1].min(), 0], np.float32)
+    return Body(
+        vertices=vertices - floor,
+        faces=space.faces,
+        joints=joints - floor,
+        joint_names=space.joint_names,
+        topology="anny",
+        frames=np.array([frame.name for frame in frames]),
+        posed_vertices=fitter.posed(state).cpu().numpy(),
+        camera_focal_px=np.full(len(frames), float(state.log_focal.exp()), np.float32),
+        camera_center_px=np.tile(np.array(seen.center_px, np.float32), (len(frames), 1)),
+        backend=BACKEND,
+        backend_version=str(space.anny_version),
+        scale="estimated" if settings.stature_m is None else "known_height",
+    )
+
+
+def _extent_px(silhouette: NDArray[np.uint8]) -> float:
+    rows = np.flatnonzero((silhouette > 127).any(1))
+    return float(np.ptp(rows)) if len(rows) else 0.0
+
+
+def _read_grey(path: Path) -> NDArray[np.uint8]:
+    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
+    if picture is None:
+        raise OSError(f"cannot read the silhouette {path}")
+    return np.asarray(picture, np.uint8)

@@ -1,0 +1,181 @@
+"""Posing a body of the shape space, and how its points move with every unknown of the fit.
+
+Conventions: F frames, V vertices, M chosen points, J joints, K shape coefficients. Posed points
+are in camera coordinates (x right, y down, z forward, metres). A joint's rotation turns it in the
+frame of its parent, away from the rest pose; the root's is in the camera's frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tapeless.shape.anny_space import ShapeSpace
+
+
+@dataclass(frozen=True)
+class Pose:
+    """How a body stands in F frames: rotations (F, J, 3, 3) and root position (F, 3) in metres."""
+
+    rotations: Tensor
+    translation: Tensor
+
+    def __getitem__(self, frames: Tensor | slice) -> Pose:
+        return Pose(self.rotations[frames], self.translation[frames])
+
+    def moved(self, turns: Tensor, shift: Tensor) -> Pose:
+        """The pose after small turns (F, J, 3) in each parent's frame and a shift (F, 3)."""
+        return Pose(rotation_from_vector(turns) @ self.rotations, self.translation + shift)
+
+
+@dataclass(frozen=True)
+class Points:
+    """Points of the unposed body: what they are as a function of shape, and the joints they follow.
+
+    `mean` (..., M, 3), `basis` (K, ..., M, 3) and `weights` (..., M, J), where ... is nothing when
+    all frames look at the same points, or F.
+    """
+
+    mean: Tensor
+    basis: Tensor
+    weights: Tensor
+
+
+class Skeleton:
+    """The joints of a shape space, on one device."""
+
+    def __init__(self, space: ShapeSpace, device: str) -> None:
+        self.parents: list[int] = [int(p) for p in space.parents]
+        self.mean = torch.as_tensor(space.joints_mean, device=device)
+        self.basis = torch.as_tensor(space.joints_basis, device=device)
+        count = len(self.parents)
+        self.descendants = torch.eye(count, device=device)  # (J, J): row j marks what turns with j
+        for joint in reversed(range(1, count)):
+            self.descendants[self.parents[joint]] += self.descendants[joint]
+
+    def __len__(self) -> int:
+        return len(self.parents)
+
+    def rest_joints(self, coefficients: Tensor) -> Tensor:
+        """Joint positions (J, 3) of the unposed body."""
+        return self.mean + torch.einsum("k,kjc->jc", coefficients, self.basis)
+
+    def place(self, pose: Pose, coefficients: Tensor) -> Placement:
+        """Rotations and positions of all joints in camera coordinates."""
+        rest = self.rest_joints(coefficients)
+        rotations = [pose.rotations[:, 0]]
+        positions = [pose.translation]
+        shape_moves = [torch.zeros(len(pose.translation), len(self.basis), 3).to(rest)]
+        for joint in range(1, len(self)):
+            parent = self.parents[joint]
+            turn = rotations[parent]
+            rotations.append(turn @ pose.rotations[:, joint])
+            positions.append(positions[parent] + turn @ (rest[joint] - rest[parent]))
+            offset = self.basis[:, joint] - self.basis[:, parent]
+            shape_moves.append(shape_moves[parent] + torch.einsum("fab,kb->fka", turn, offset))
+        return Placement(
+            self,
+            rest,
+            torch.stack(rotations, 1),
+            torch.stack(positions, 1),
+            torch.stack(shape_moves, 2),
+        )
+
+
+@dataclass(frozen=True)
+class Placement:
+    """All joints of a posed skeleton: `rotations` (F, J, 3, 3), `positions` (F, J, 3) and what a
+    unit of each shape coefficient moves them by, `shape_moves` (F, K, J, 3)."""
+
+    skeleton: Skeleton
+    rest: Tensor
+    rotations: Tensor
+    positions: Tensor
+    shape_moves: Tensor
+
+    def pose_points(self, unposed: Tensor, weights: Tensor) -> Tensor:
+        """Linear blend skinning: points (F, M, 3) from unposed ones (M, 3), weights (M, J)."""
+        offsets = self.positions - torch.einsum("fjab,jb->fja", self.rotations, self.rest)
+        turns = torch.einsum("mj,fjab->fmab", weights, self.rotations)
+        return torch.einsum("fmab,mb->fma", turns, unposed) + weights @ offsets
+
+    def differentiate(self, points: Points, coefficients: Tensor) -> PointMotion:
+        """Where points (per frame) are and how they move with pose and shape."""
+        frames = len(self.positions)
+        mean = points.mean.expand(frames, *points.mean.shape[-2:])
+        weights = points.weights.expand(frames, *points.weights.shape[-2:])
+        basis = points.basis
+        if basis.dim() == 3:
+            basis = basis[:, None].expand(-1, frames, -1, -1)
+        unposed = mean + torch.einsum("k,kfmc->fmc", coefficients, basis)
+        arms = unposed[:, :, None] - self.rest  # (F, M, J, 3)
+        by_joint = torch.einsum("fjab,fmjb->fmja", self.rotations, arms) + self.positions[:, None]
+        weighted = weights[..., None] * by_joint
+        position = weighted.sum(2)
+
+        descendants = self.skeleton.descendants
+        carried = torch.einsum("jk,fmkc->fmjc", descendants, weighted)
+        carried_weight = torch.einsum("jk,fmk->fmj", descendants, weights)
+        levers = carried - carried_weight[..., None] * self.positions[:, None]
+        axes = torch.stack(
+            [torch.eye(3).to(levers).expand(frames, 3, 3)]
+            + [self.rotations[:, p] for p in self.skeleton.parents[1:]],
+            1,
+        )  # (F, J, 3, 3): columns are the axes about which each joint's unknowns turn
+        by_turn = torch.linalg.cross(
+            axes.transpose(2, 3)[:, None].expand(-1, levers.shape[1], -1, -1, -1),
+            levers[:, :, :, None].expand(-1, -1, -1, 3, -1),
+            dim=-1,
+        )  # (F, M, J, axis, 3)
+
+        turns = torch.einsum("fmj,fjab->fmab", weights, self.rotations)
+        of_joints = self.shape_moves - torch.einsum(
+            "fjab,kjb->fkja", self.rotations, self.skeleton.basis
+        )
+        by_shape = torch.einsum("fmab,kfmb->fmka", turns, basis) + torch.einsum(
+            "fmj,fkja->fmka", weights, of_joints
+        )
+        return PointMotion(position, by_turn.flatten(2, 3), by_shape)
+
+
+@dataclass(frozen=True)
+class PointMotion:
+    """Points (F, M, 3) with their derivatives: `by_turn` (F, M, 3 J, 3), `by_shape` (F, M, K, 3).
+
+    By the root's position they move one to one.
+    """
+
+    position: Tensor
+    by_turn: Tensor
+    by_shape: Tensor
+
+
+def rotation_from_vector(vectors: Tensor) -> Tensor:
+    """Rotation matrices (..., 3, 3) of axis-angle vectors (..., 3), by Rodrigues' formula."""
+    angle = vectors.norm(dim=-1)[..., None, None]
+    x, y, z = vectors.unbind(-1)
+    zero = torch.zeros_like(x)
+    cross = torch.stack([zero, -z, y, z, zero, -x, -y, x, zero], -1).unflatten(-1, (3, 3))
+    safe = angle.clamp_min(1e-8)
+    return (
+        torch.eye(3).to(vectors)
+        + torch.sin(safe) / safe * cross
+        + (1 - torch.cos(safe)) / safe**2 * (cross @ cross)
+    )
+
+
+def vector_from_rotation(rotations: Tensor) -> Tensor:
+    """Axis-angle vectors (..., 3) of rotation matrices (..., 3, 3), for angles below pi."""
+    cosine = ((rotations.diagonal(dim1=-2, dim2=-1).sum(-1) - 1) / 2).clamp(-1 + 1e-6, 1 - 1e-6)
+    angle = torch.acos(cosine)
+    skew = torch.stack(
+        [
+            rotations[..., 2, 1] - rotations[..., 1, 2],
+            rotations[..., 0, 2] - rotations[..., 2, 0],
+            rotations[..., 1, 0] - rotations[..., 0, 1],
+        ],
+        -1,
+    )
+    return skew * (angle / (2 * torch.sin(angle)).clamp_min(1e-6))[..., None]

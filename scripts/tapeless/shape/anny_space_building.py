@@ -1,0 +1,116 @@
+"""Builds the shape space of the Anny fit from a population of adults drawn from Anny."""
+
+from __future__ import annotations
+
+import fnmatch
+import logging
+from collections.abc import Sequence
+
+import numpy as np
+from anny.keypoints import KeypointsRegressor
+from anny.models.model_data import ANNY_VERSION
+from numpy.typing import NDArray
+
+from tapeless.anny_model import load_model
+from tapeless.keypoints import BODY_25
+from tapeless.population import PRIOR_SEED, draw_adults, rest_shapes
+from tapeless.shape.anny_space import JOINTS, KEYPOINT_JOINTS, SEXES, Array, ShapeSpace
+
+log = logging.getLogger(__name__)
+
+ADULTS = 800
+"""How many adults the space is built from; their principal components change little beyond."""
+
+COMPONENTS = 40
+"""Unknowns of a body: they leave 1 mm (RMS) of a body of the same population unexplained."""
+
+
+def build_shape_space(adults: int = ADULTS, components: int = COMPONENTS) -> ShapeSpace:
+    """The shape space of `adults` people drawn with the prior's seed: the same one every time."""
+    people = draw_adults(adults, PRIOR_SEED)
+    vertices, bone_heads = rest_shapes(people)
+    log.info("drew %d adults", adults)
+    model = load_model()
+    labels = list(model.bone_labels)
+    joint_heads = [labels.index(bones[0]) for _, bones in JOINTS.values()]
+    joints = bone_heads[:, joint_heads]
+    keypoints = np.einsum("pv,nvc->npc", _landmark_weights(), vertices)
+    means, bases, scores = _principal_components([vertices, joints, keypoints], components)
+    priors = [_gaussian(scores[members]) for members in _members([a.sex for a in people])]
+    names = list(JOINTS)
+    return ShapeSpace(
+        mean=means[0],
+        basis=bases[0],
+        joints_mean=means[1],
+        joints_basis=bases[1],
+        keypoints_mean=means[2],
+        keypoints_basis=bases[2],
+        keypoint_slots=np.array([BODY_25.index(name) for name in KEYPOINT_JOINTS]),
+        keypoint_joints=np.array([names.index(joint) for _, joint in KEYPOINT_JOINTS.values()]),
+        faces=model.faces.numpy().astype(np.int32),
+        weights=_skinning_weights(labels),
+        parents=np.array([names.index(p) if p else -1 for p, _ in JOINTS.values()]),
+        joint_names=np.array(names),
+        prior_sexes=np.array(SEXES),
+        prior_means=np.stack([mean for mean, _ in priors]),
+        prior_precisions=np.stack([precision for _, precision in priors]),
+        anny_version=np.array(str(ANNY_VERSION)),
+    )
+
+
+def _principal_components(
+    parts: Sequence[Array], count: int
+) -> tuple[list[Array], list[Array], NDArray[np.float64]]:
+    """Mean and basis of each part (N, M, 3), and the scores (N, count), by the vertices (part 0).
+
+    The other parts follow the scores by regression; scores being uncorrelated, that is a product.
+    """
+    means = [part.mean(0) for part in parts]
+    centred = [
+        (part - mean).reshape(len(part), -1) for part, mean in zip(parts, means, strict=True)
+    ]
+    values, vectors = np.linalg.eigh(centred[0].astype(np.float64) @ centred[0].T)
+    first = vectors[:, ::-1][:, :count]
+    signs = np.sign(first[np.abs(first).argmax(0), np.arange(count)])
+    scores = first * signs * np.sqrt(len(first))
+    explained = values[::-1][:count].sum() / values.sum()
+    log.info("%d components explain %.2f %% of the variance", count, 100 * explained)
+    bases = [
+        (scores.T @ part / len(scores)).reshape(count, -1, 3).astype(np.float32) for part in centred
+    ]
+    return [mean.astype(np.float32) for mean in means], bases, scores
+
+
+def _members(sexes: Sequence[str]) -> list[NDArray[np.bool_]]:
+    own = np.array(sexes)
+    return [np.ones(len(own), bool), *(own == sex for sex in SEXES[1:])]
+
+
+def _gaussian(scores: NDArray[np.float64]) -> tuple[Array, Array]:
+    precision = np.linalg.inv(np.cov(scores, rowvar=False))
+    return scores.mean(0).astype(np.float32), precision.astype(np.float32)
+
+
+def _skinning_weights(bone_labels: Sequence[str]) -> Array:
+    """Anny's skinning weights (V, J), those of bones that move together added up."""
+    model = load_model()
+    joint_of_bone = np.array([_joint_of(label) for label in bone_labels])
+    bones = model.vertex_bone_indices.numpy()
+    weights = np.zeros((len(bones), len(JOINTS)), np.float32)
+    rows = np.arange(len(bones))[:, None].repeat(bones.shape[1], 1)
+    np.add.at(weights, (rows, joint_of_bone[bones]), model.vertex_bone_weights.numpy())
+    return weights
+
+
+def _joint_of(bone_label: str) -> int:
+    for number, (_, patterns) in enumerate(JOINTS.values()):
+        if any(fnmatch.fnmatchcase(bone_label, pattern) for pattern in patterns):
+            return number
+    raise ValueError(f"no joint of the fit moves Anny's bone {bone_label!r}")
+
+
+def _landmark_weights() -> Array:
+    """What makes each keypoint of Anny's vertices, (P, V)."""
+    regressor = KeypointsRegressor.coco(load_model())
+    rows = [regressor.labels.index(landmark) for landmark, _ in KEYPOINT_JOINTS.values()]
+    return regressor.regression_weights.numpy()[rows]
