@@ -1,0 +1,32 @@
+"""Units: SI inside, centimetres and kilograms in the reports."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A unit of the library and the one that reports show instead.
+
+    Attributes:
+        si: symbol inside the library and in the files of one video's estimates.
+        report: symbol in the reports.
+        factor: what a value in `si` is multiplied with to be one in `report`.
+    """
+
+    si: str
+    report: str
+    factor: float
+
+
+UNITS: dict[str, Unit] = {
+    "m": Unit("m", "cm", 100.0),
+    "kg": Unit("kg", "kg", 1.0),
+}
+"""Every unit that a measurement may have, by its SI symbol."""
+
+
+def metres(centimetres: float) -> float:
+    """Converts a length of the sheet or of a report to the one the library uses."""
+    return centimetres / UNITS["m"].factor
