@@ -1,0 +1,267 @@
+"""What a video file holds: its picture stream, size, rate and span of time."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import stat
+from array import array
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from tapeless.outcomes import Rejected
+from tapeless.video.tools import (
+    INPUT_GUARDS,
+    MAX_PIXELS,
+    MediaToolError,
+    ToolRun,
+    run_tool,
+    source_url,
+)
+
+_PROBE_LIMIT_S = 120
+_SCAN_LIMIT_S = 1200
+_PROBED_BYTES = 1 << 16
+_ENTRIES = (
+    "format=format_name,start_time,duration:stream=index,codec_type,codec_name,width,height,"
+    "avg_frame_rate,r_frame_rate,start_time,duration:stream_tags=rotate,DURATION:"
+    "stream_disposition=attached_pic,timed_thumbnails:stream_side_data=rotation"
+)
+_MACHINE_ERRORS = {
+    errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOMEM, errno.ENOSPC,
+}  # fmt: skip
+_UNKNOWN_RATE_HZ = 25.0
+
+
+@dataclass(frozen=True)
+class Clip:
+    """The picture stream of a video file.
+
+    Times are in seconds from the start of the file, as a player shows them. `end_s` is when the
+    last picture goes off, None where the file does not say. `width` and `height` are the pixels
+    as stored, before any turn. `turn_deg` is the clockwise turn that an old `rotate` tag asks
+    for; a display matrix is not in it, since ffmpeg applies that itself. `frame_times_s` is known
+    after `scan`: 8 bytes a frame.
+    """
+
+    path: Path
+    container: str
+    codec: str
+    stream: int
+    width: int
+    height: int
+    rate_hz: float
+    file_start_s: float
+    start_s: float
+    end_s: float | None
+    turn_deg: int
+    frame_times_s: array[float] | None = None
+
+
+def probe(path: Path) -> Clip:
+    """Reads from a file's header what video it holds.
+
+    Raises:
+        Rejected: `unreadable` or `not_a_video`, with what to do about it.
+        OSError: if the file is missing or its disk fails.
+        MediaToolError: if ffprobe is missing or fails for a reason other than the file.
+    """
+    head = _read_head(path)
+    command = ["ffprobe", "-v", "error", *_guards(), "-show_error", "-show_entries", _ENTRIES]
+    # ffmpeg.probe() has no time limit, so ffprobe is run here.
+    with run_tool([*command, "-of", "json", "-i", source_url(path)], _PROBE_LIMIT_S) as run:
+        answer = run.stdout.read()
+        status = run.finish()
+    try:
+        content = json.loads(answer)
+    except ValueError as error:
+        raise run.failure(status) from error
+    if "error" in content:
+        raise _verdict(-content["error"]["code"], run, head)
+    if status != 0:
+        raise run.failure(status)
+    return _clip(path, content)
+
+
+def scan(clip: Clip, until_s: float = math.inf) -> Clip:
+    """The clip with the times of its frames as they are, not as the header has them.
+
+    Reads the file's packets, up to `until_s`, without decoding. Serves for headers that lack the
+    duration or the rate, and for files that end before their header says.
+
+    Raises:
+        Rejected: `no_frames` if there is no picture.
+        MediaToolError: if ffprobe fails.
+    """
+    command = ["ffprobe", "-v", "error", *_guards(), "-select_streams", str(clip.stream)]
+    command += ["-show_entries", "packet=pts_time,dts_time,duration_time,flags", "-of", "compact"]
+    times, end_s = array("d"), -math.inf
+    with run_tool([*command, "-i", source_url(clip.path)], _SCAN_LIMIT_S) as run:
+        for time_s, duration_s in _packets(run):
+            if time_s - clip.file_start_s > until_s + 1:  # frames are stored out of order
+                break
+            times.append(time_s - clip.file_start_s)
+            end_s = max(end_s, times[-1] + duration_s)
+        else:
+            run.finish()
+    if not times:
+        raise Rejected("no_frames", "It holds no picture: record or export the video again.")
+    times = array("d", sorted(times))
+    span_s = times[-1] - times[0]
+    rate_hz = (len(times) - 1) / span_s if span_s > 0 else clip.rate_hz
+    return replace(
+        clip,
+        rate_hz=rate_hz,
+        start_s=times[0],
+        end_s=end_s if end_s > times[-1] else times[-1] + 1 / rate_hz,
+        frame_times_s=times,
+    )
+
+
+def _read_head(path: Path) -> bytes:
+    """The first bytes of a file, once it is known to be one that can be read."""
+    try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise Rejected("not_a_video", "It is a folder or a device: give a video file.")
+        with path.open("rb") as file:
+            head = file.read(_PROBED_BYTES)
+            file.seek(-min(_PROBED_BYTES, os.fstat(file.fileno()).st_size), os.SEEK_END)
+            file.read()
+    except PermissionError as error:
+        raise Rejected(
+            "unreadable", "Its permissions forbid reading it: allow it (chmod u+r)."
+        ) from error
+    if not head:
+        raise Rejected("not_a_video", "It is empty (zero bytes): copy or record it again.")
+    return head
+
+
+def _guards() -> list[str]:
+    return [word for name, value in INPUT_GUARDS.items() for word in (f"-{name}", value)]
+
+
+def _verdict(error_number: int, run: ToolRun, head: bytes) -> Exception:
+    """What ffprobe's refusal to open a file means."""
+    said = "\n".join(run.messages)
+    if error_number in _MACHINE_ERRORS:
+        return MediaToolError(f"ffprobe cannot read the file: {os.strerror(error_number)}")
+    if "Format not on whitelist" in said:
+        reason = (
+            "It is a playlist, a script, sound, a picture or a rare format, and was not opened: "
+            "give the recording itself, as mp4, mov, avi, mkv, webm, mpg or wmv."
+        )
+    elif "moov atom not found" in said and head[4:8] in (b"ftyp", b"mdat", b"wide", b"free"):
+        reason = "It breaks off before its index, as a half-copied file does: copy it again."
+    else:
+        reason = (
+            "It is not a video, whatever its name says, or it is damaged: check that it plays, "
+            "then copy or export it again, as mp4 for instance."
+        )
+    return Rejected("not_a_video", reason)
+
+
+def _clip(path: Path, content: Mapping[str, Any]) -> Clip:
+    """The clip that ffprobe's answer describes."""
+    stream = _picture_stream(content.get("streams", []))
+    file_start_s = _number(content["format"].get("start_time")) or 0.0
+    start_s = _number(stream.get("start_time"))
+    clip = Clip(
+        path=path,
+        container=content["format"]["format_name"],
+        codec=stream["codec_name"],
+        stream=int(stream["index"]),
+        width=int(stream["width"]),
+        height=int(stream["height"]),
+        rate_hz=_rate(stream),
+        file_start_s=file_start_s,
+        start_s=0.0 if start_s is None else start_s - file_start_s,
+        end_s=None,
+        turn_deg=_turn(stream),
+    )
+    duration_s = _duration(stream, content["format"])
+    return clip if duration_s is None else replace(clip, end_s=clip.start_s + duration_s)
+
+
+def _picture_stream(streams: list[dict[str, Any]]) -> dict[str, Any]:
+    """The stream with the largest pictures, cover art and thumbnails apart."""
+    videos = [
+        s for s in streams if s.get("codec_type") == "video" and not any(s["disposition"].values())
+    ]
+    if not videos:
+        raise Rejected("not_a_video", "It holds no moving picture, only sound or the like.")
+    videos = [s for s in videos if s.get("codec_name") not in (None, "unknown", "none")]
+    if not videos:
+        raise Rejected(
+            "not_a_video",
+            "Its pictures are coded in a way that ffmpeg does not know: export it as H.264.",
+        )
+    stream = max(videos, key=lambda s: _pixels(s))
+    if not 0 < _pixels(stream) <= MAX_PIXELS:
+        raise Rejected(
+            "not_a_video",
+            f"Its pictures are damaged or larger than {MAX_PIXELS // 10**6} megapixels: "
+            "export it again, at 4K or less.",
+        )
+    return stream
+
+
+def _pixels(stream: Mapping[str, Any]) -> int:
+    return int(stream.get("width", 0)) * int(stream.get("height", 0))
+
+
+def _rate(stream: Mapping[str, Any]) -> float:
+    """Frames a second, on average where the header knows it."""
+    for name in ("avg_frame_rate", "r_frame_rate"):
+        above, _, below = stream.get(name, "0/0").partition("/")
+        if int(above) > 0 and int(below) > 0:
+            return float(Fraction(int(above), int(below)))
+    return _UNKNOWN_RATE_HZ
+
+
+def _turn(stream: Mapping[str, Any]) -> int:
+    """The quarter turn in an old `rotate` tag, 0 when a display matrix speaks for itself."""
+    if any("rotation" in side for side in stream.get("side_data_list", [])):
+        return 0
+    degrees = _number(stream.get("tags", {}).get("rotate")) or 0.0
+    return round(degrees / 90) * 90 % 360
+
+
+def _duration(stream: Mapping[str, Any], container: Mapping[str, Any]) -> float | None:
+    """Seconds of picture by the header, None if it does not say; Matroska keeps them in a tag."""
+    seconds = _number(stream.get("duration")) or _clock(stream.get("tags", {}).get("DURATION"))
+    seconds = seconds or _number(container.get("duration"))
+    return seconds if seconds and seconds > 0 else None
+
+
+def _packets(run: ToolRun) -> Iterator[tuple[float, float]]:
+    """Time and duration, in s, of each packet that will be shown."""
+    for line in run.stdout:
+        fields = dict(f.partition("=")[::2] for f in line.decode(errors="replace").split("|"))
+        time_s = _number(fields.get("pts_time"))
+        if time_s is None:
+            time_s = _number(fields.get("dts_time"))
+        if time_s is not None and "D" not in fields.get("flags", ""):
+            yield time_s, _number(fields.get("duration_time")) or 0.0
+
+
+def _clock(text: str | None) -> float | None:
+    """Seconds of "HH:MM:SS.fraction", None if it is no such thing."""
+    parts = [_number(part) for part in (text or "").split(":")]
+    if len(parts) != 3 or None in parts:
+        return None
+    hours, minutes, seconds = (part or 0.0 for part in parts)
+    return hours * 3600 + minutes * 60 + seconds
+
+
+def _number(text: object) -> float | None:
+    """A finite number out of ffprobe's answer, None where it has none (N/A)."""
+    try:
+        value = float(str(text))
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,169 @@
+"""Running ffmpeg and ffprobe: on one file, for a limited time, and not a process left behind.
+
+A file that somebody was sent is opened by a large C library here. So each run may open that file
+and nothing else: no network, no playlist that names other files, no picture large enough to
+exhaust the memory; and the whole process group is killed when its time is up.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Thread, Timer
+from typing import IO
+
+MAX_PIXELS = 40_000_000
+"""Pixels in the largest picture that is decoded: 8K film (8192 x 4320) is 35 million."""
+
+FORMATS = "mov,matroska,avi,asf,mpeg,mpegts,mpegvideo"
+"""The demuxers of libavformat that may open a file; what refers to other files is not among them.
+
+mov reads mp4, m4v and 3gp too, matroska webm, asf wmv, and the three mpegs mpg, vob, mts and m2ts.
+"""
+
+INPUT_GUARDS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": FORMATS,
+    "max_pixels": str(MAX_PIXELS),
+}
+"""Options before an input file that keep ffmpeg and ffprobe to that file."""
+
+_MACHINE_FAULTS = re.compile(
+    r"(Cannot allocate memory|No space left on device|Too many open files( in system)?)$"
+)
+_LINES_KEPT = 40
+_LONGEST_LINE = 4096
+
+
+class MediaToolError(RuntimeError):
+    """ffmpeg or ffprobe could not do its work, and the video is not known to be at fault."""
+
+
+class ToolRun:
+    """A run of ffmpeg or ffprobe; `run_tool` makes one.
+
+    `stdout` is the binary stream that the tool writes; `messages` holds the last lines that it
+    said on standard error, complete once `finish` has returned.
+    """
+
+    def __init__(
+        self, command: Sequence[str], limit_s: float, listener: Callable[[str], bool] | None
+    ) -> None:
+        self.name = command[0]
+        self.messages: deque[str] = deque(maxlen=_LINES_KEPT)
+        self._limit_s = limit_s
+        self._is_late = False
+        self._listener = listener
+        self._process = _start(command)
+        assert self._process.stdout is not None and self._process.stderr is not None
+        self.stdout: IO[bytes] = self._process.stdout
+        self._reader = Thread(target=self._read, args=(self._process.stderr,), daemon=True)
+        self._reader.start()
+        self._timer = Timer(limit_s, self._give_up)
+        self._timer.daemon = True
+        self._timer.start()
+
+    def finish(self) -> int:
+        """Waits for the end and returns the exit status.
+
+        Raises:
+            MediaToolError: if the tool took too long, was killed, or reports that the machine
+                ran out of memory, disk or file handles.
+        """
+        with self.stdout:
+            while self.stdout.read(1 << 16):
+                pass
+        status = self._process.wait()
+        self._reader.join()
+        if self._is_late:
+            raise MediaToolError(f"{self.name} was stopped after {self._limit_s:.0f} s")
+        if status < 0:
+            raise MediaToolError(
+                f"{self.name} was killed by signal {_signal_name(-status)}; when that is SIGKILL, "
+                "the machine has most likely run out of memory"
+            )
+        faults = (_MACHINE_FAULTS.search(m) for m in self.messages if not m.startswith(" "))
+        if fault := next(filter(None, faults), None):
+            raise MediaToolError(f"{self.name} failed on this machine: {fault[0]}")
+        return status
+
+    def failure(self, status: int) -> MediaToolError:
+        """The error to raise for an exit status that the video does not explain."""
+        said = " / ".join(self.messages) or "nothing"
+        return MediaToolError(f"{self.name} failed (exit status {status}) and said: {said}")
+
+    def close(self) -> None:
+        """Kills whatever still runs."""
+        self._timer.cancel()
+        self._kill()
+        self._process.wait()
+        self._reader.join()
+        self.stdout.close()
+
+    def _give_up(self) -> None:
+        self._is_late = True
+        self._kill()
+
+    def _kill(self) -> None:
+        if self._process.poll() is None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    def _read(self, stream: IO[bytes]) -> None:
+        with stream:
+            while line := stream.readline(_LONGEST_LINE):
+                message = line.decode(errors="replace").rstrip()
+                if not (self._listener and self._listener(message)):
+                    self.messages.append(message)
+
+
+@contextmanager
+def run_tool(
+    command: Sequence[str], limit_s: float, listener: Callable[[str], bool] | None = None
+) -> Iterator[ToolRun]:
+    """Runs ffmpeg or ffprobe for at most `limit_s` seconds; nothing of it outlives the block.
+
+    `listener` is called, in another thread, with each line of its standard error; a line for
+    which it returns true is not kept in `messages`.
+
+    Raises:
+        MediaToolError: if the tool is not installed.
+    """
+    run = ToolRun(command, limit_s, listener)
+    try:
+        yield run
+    finally:
+        run.close()
+
+
+def source_url(path: Path) -> str:
+    """How to name a file to ffmpeg, so that no colon, dash or percent sign in it means anything."""
+    return f"file:{path.absolute()}"
+
+
+def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise MediaToolError(
+            f"{command[0]} is not installed: install ffmpeg 5.1 or newer (on Debian and Ubuntu: "
+            "apt-get install ffmpeg)"
+        ) from error
+
+
+def _signal_name(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return str(number)
