@@ -18,6 +18,7 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.intp]
 
 _ARM_THICKNESS_M = 0.12
+_FLAT = 0.5  # sine of 30 degrees
 _ARMPIT_STEP_M = 0.002
 _ARMPIT_REACH_M = 0.3
 
@@ -112,7 +113,8 @@ class Tape:
         self._vertices = body.vertices.astype(np.float64)
         self._faces = body.faces.astype(np.intp)
         self._arms = [_chain(body, names) for names in arms]
-        self._trunk = [_chain(body, names) for names in trunk]
+        self._arm_bones = [_bones(chain) for chain in self._arms]
+        self._trunk_bones = [_bones(_chain(body, names)) for names in trunk]
 
     @cached_property
     def _face_range(self) -> tuple[Floats, Floats]:
@@ -140,22 +142,19 @@ class Tape:
         low, high = self._face_range
         near = self._faces[(low <= level) & (level <= high)]
         loops = loops_at(self._vertices, near, level)
-        kept = [loop.segments for loop in loops if self._is_trunk(loop, level)]
-        if not kept:
+        middles = np.array([loop.segments.mean(axis=(0, 1)) for loop in loops]).reshape(-1, 2)
+        middles = np.insert(middles, 1, level, axis=1)
+        is_trunk = _distances(middles, self._trunk_bones) <= _distances(middles, self._arm_bones)
+        if not is_trunk.any():
             raise InvalidBodyError(f"there is no torso at a height of {level:.3f} m")
+        kept = [loop.segments for loop, keep in zip(loops, is_trunk, strict=True) if keep]
         return Cut(np.concatenate(kept))
 
-    def _is_trunk(self, loop: Cut, level: float) -> bool:
-        x, z = loop.segments.mean(axis=(0, 1))
-        middle = np.array([x, level, z])
-        to_arm = min((_distance(middle, chain) for chain in self._arms), default=np.inf)
-        return to_arm >= min(_distance(middle, chain) for chain in self._trunk)
-
     def _has_joined(self, cut: Cut, side: int, level: float) -> bool:
-        """Whether the torso's contour goes out as far as the bones of the arm at that level."""
+        """Whether the torso's contour goes out as far as an arm's bones at that level."""
         outwards = self._outwards(side)
-        bone = _bone_at_height(self._arms[side], level)
-        return bone is not None and cut.reach(outwards) >= float(bone[[0, 2]] @ outwards)
+        bones = _bones_at(self._arms[side], level)[:, [0, 2]] @ outwards
+        return cut.reach(outwards) >= bones.min(initial=np.inf)
 
     def _outwards(self, side: int) -> Floats:
         shoulder = self._arms[side][0, [0, 2]]
@@ -180,25 +179,34 @@ def _chain(body: Body, names: Sequence[str]) -> Floats:
     return np.array(chain)
 
 
-def _distance(point: Floats, chain: Floats) -> float:
-    """Distance from a point (3,) to a chain of straight bones (N, 3)."""
-    start, bone = chain[:-1], np.diff(chain, axis=0)
-    length = np.maximum((bone**2).sum(axis=1), np.finfo(float).tiny)
-    share = np.clip(((point - start) * bone).sum(axis=1) / length, 0, 1)
-    return float(np.linalg.norm(start + share[:, None] * bone - point, axis=1).min())
+def _bones(chain: Floats) -> Floats:
+    """The straight bones between the joints (N, 3) of a chain: (N - 1, 2, 3), start and vector."""
+    return np.stack([chain[:-1], np.diff(chain, axis=0)], axis=1)
 
 
-def _bone_at_height(arm: Floats, level: float) -> Floats | None:
-    """Where an arm's bones (N, 3) cross a height, or None when the arm is out of its reach.
+def _distances(points: Floats, bones: Sequence[Floats]) -> Floats:
+    """Distance of each point (P, 3) to the nearest of all bones."""
+    if not bones:
+        return np.full(len(points), np.inf)
+    start, vector = np.concatenate(bones).transpose(1, 0, 2)
+    offset = points[:, None] - start
+    length = np.maximum((vector**2).sum(axis=1), np.finfo(float).tiny)
+    share = np.clip((offset * vector).sum(axis=2) / length, 0, 1)
+    return np.asarray(np.linalg.norm(offset - share[..., None] * vector, axis=2).min(axis=1))
 
-    Of an arm that stays above or below that height, it is the innermost joint whose flesh may
-    reach it; the first one, deep in the shoulder, is left out.
+
+def _bones_at(arm: Floats, level: float) -> Floats:
+    """Points (P, 3) of an arm's bones that a cut at a height must go around.
+
+    These are where its joints' chain (N, 3) crosses the height, and, of an arm held out, the
+    joints little above: its flesh hangs down to there. The shoulder itself is part of the torso.
     """
-    rise = arm[:, 1] - level
-    crossing = np.flatnonzero(rise[:-1] * rise[1:] < 0)
-    if len(crossing):
-        start, end = crossing[0], crossing[0] + 1
-        share = rise[start] / (rise[start] - rise[end])
-        return np.asarray(arm[start] + share * (arm[end] - arm[start]))
-    near = np.flatnonzero(np.abs(rise[1:]) < _ARM_THICKNESS_M)
-    return arm[1 + near[0]] if len(near) else None
+    start, end = arm[:-1], arm[1:]
+    rise, vector = start[:, 1] - level, end - start
+    crosses = rise * (end[:, 1] - level) < 0
+    share = rise[crosses] / -vector[crosses, 1]
+    crossings = start[crosses] + share[:, None] * vector[crosses]
+    is_flat = np.abs(vector[:, 1]) < _FLAT * np.linalg.norm(vector, axis=1)
+    hangs = is_flat & (rise >= 0) & (rise < _ARM_THICKNESS_M)
+    hangs[0] = False
+    return np.concatenate([crossings, start[hangs]])
