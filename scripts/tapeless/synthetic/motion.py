@@ -16,8 +16,8 @@ Bounds = tuple[tuple[float, float, float], tuple[float, float, float]]
 STANCE: Mapping[str, Bounds] = {
     # bone: least and greatest turn (rad) about Anny's axes (x to the left, y back, z up) from the
     # A-pose; of the left side, the right one mirrors it
-    "clavicle": ((-0.05, 0.00, -0.05), (0.05, 0.12, 0.05)),
-    "upperarm01": ((-0.25, 0.05, -0.20), (0.10, 0.42, 0.20)),
+    "clavicle": ((-0.05, 0.00, -0.05), (0.05, 0.08, 0.05)),
+    "upperarm01": ((-0.25, 0.05, -0.20), (0.10, 0.34, 0.20)),
     "lowerarm01": ((-0.10, -0.10, -0.30), (0.60, 0.10, 0.20)),
     "wrist": ((-0.15, -0.15, -0.20), (0.15, 0.15, 0.20)),
     "upperleg01": ((-0.05, -0.05, -0.10), (0.05, 0.08, 0.10)),
