@@ -1,0 +1,45 @@
+# tapeless: people's body measurements from ordinary videos.
+#
+# One folder per video below <results>/videos, one folder in it per stage:
+#   frames -> pose -> keypoints -> silhouettes -> bodies -> measurements -> statistics, sheet.png
+# A video that cannot be measured is a result (outcome.json says why) and has its row in the reports.
+from snakemake.utils import min_version
+
+min_version("9.19")
+
+
+pathvars:
+    results="results",
+    logs="<results>/logs",
+    benchmarks="<results>/benchmarks",
+    resources="resources",
+
+
+configfile: "config/config.yaml"
+
+
+report: "report/workflow.rst"
+
+
+include: "rules/common.smk"
+include: "rules/sample_frames.smk"
+include: f"rules/pose_{config['pose']['backend']}.smk"
+include: "rules/select_keypoints.smk"
+include: "rules/segment_person.smk"
+include: "rules/blur_faces.smk"
+include: f"rules/shape_{config['shape']['backend']}.smk"
+include: "rules/measure_bodies.smk"
+include: "rules/summarize_video.smk"
+include: "rules/draw_video.smk"
+include: "rules/collect_reports.smk"
+include: "rules/targets.smk"
+
+
+rule all:
+    default_target: True
+    input:
+        of_every_video("<results>/videos/{video}/outcome.json"),
+        of_every_video("<results>/videos/{video}/sheet.png"),
+        "<results>/summary.csv",
+        "<results>/measurements.csv",
+        "<results>/provenance.json",

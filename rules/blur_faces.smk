@@ -1,0 +1,23 @@
+rule blur_faces:
+    input:
+        frames="<results>/videos/{video}/frames",
+        pose="<results>/videos/{video}/pose",
+        sources=sources_of("blur_faces.py"),
+    output:
+        pictures=directory("<results>/videos/{video}/pictures"),
+    log:
+        "<logs>/blur_faces/{video}.log",
+    benchmark:
+        "<benchmarks>/blur_faces/{video}.tsv"
+    conda:
+        "../envs/mediapipe.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime="30m",
+    params:
+        blur_faces=config["blur_faces"],
+    message:
+        "Hiding faces in the pictures of {wildcards.video}"
+    script:
+        "../scripts/blur_faces.py"

@@ -1,0 +1,47 @@
+rule collect_reports:
+    input:
+        statistics=of_every_video("<results>/videos/{video}/statistics.csv"),
+        outcome=of_every_video("<results>/videos/{video}/outcome.json"),
+        sources=sources_of("collect_reports.py"),
+    output:
+        summary=report(
+            "<results>/summary.csv",
+            caption="../report/summary.rst",
+            category="All videos",
+            labels={"table": "summary, a row per video"},
+        ),
+        measurements=report(
+            "<results>/measurements.csv",
+            caption="../report/measurements.rst",
+            category="All videos",
+            labels={"table": "measurements, a row per video and measurement"},
+        ),
+    log:
+        "<logs>/collect_reports.log",
+    conda:
+        "../envs/measure.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    message:
+        "Collecting the reports of all videos"
+    script:
+        "../scripts/collect_reports.py"
+
+
+rule write_provenance:
+    input:
+        summary="<results>/summary.csv",
+        sources=sources_of("write_provenance.py"),
+    output:
+        provenance="<results>/provenance.json",
+    log:
+        "<logs>/write_provenance.log",
+    conda:
+        "../envs/measure.yaml"
+    params:
+        config=config,
+    message:
+        "Writing down what made these results"
+    script:
+        "../scripts/write_provenance.py"

@@ -1,0 +1,91 @@
+# The configuration, the videos, and what the rules share. The logic lies in scripts/tapeless.
+import os
+import sys
+from pathlib import Path
+
+import yaml
+from snakemake.exceptions import WorkflowError
+
+SCRIPTS = (
+    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
+)
+if str(SCRIPTS) not in sys.path:
+    sys.path.insert(0, str(SCRIPTS))
+
+from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.sources import find_sources
+from tapeless.videosheet import read_videos
+
+
+def read_schema(name):
+    path = workflow.source_path(f"../schemas/{name}.schema.yaml")
+    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+
+
+def check(faults):
+    """Stops before any job, with all faults in one message."""
+    if faults:
+        lines = "\n".join(f"  - {fault}" for fault in faults)
+        raise WorkflowError(
+            f"Nothing was run: the configuration and the list of videos have {len(faults)} "
+            f"fault(s).\n{lines}\nconfig/README.md explains every key and every column."
+        )
+
+
+config.update(with_defaults(config, read_schema("config")))
+VIDEOS, video_faults = read_videos(config, read_schema("videos"))
+check(find_config_faults(config, read_schema("config")) + video_faults)
+
+# Anny keeps the files that it makes here, not in the user's home; jobs inherit it.
+os.environ.setdefault(
+    "ANNY_CACHE_DIR", str(Path(workflow.pathvars.apply("<resources>/anny")).absolute())
+)
+
+
+wildcard_constraints:
+    video=r"[A-Za-z0-9_][A-Za-z0-9._-]*",
+
+
+def of_every_video(pattern):
+    """Input function: the file of every video."""
+
+    def files(wildcards):
+        if not VIDEOS:
+            raise WorkflowError(
+                f"There are no videos to measure. Put some into the folder {config['videos']}, or "
+                f"list them in the sheet {config['sheet']} (see config/README.md), and start again."
+            )
+        return expand(pattern, video=VIDEOS)
+
+    return files
+
+
+def of_video(name):
+    """Params function: what the sheet says of the video, or None."""
+    return lambda wildcards: getattr(VIDEOS[wildcards.video], name)
+
+
+def declared_video(wildcards):
+    """The video as an input; none if Snakemake cannot name or read it (then params alone tell)."""
+    video = VIDEOS[wildcards.video]
+    return video.path if video.is_plain_file else []
+
+
+def span_of_video(name):
+    """Params function: where the span starts or ends, by the sheet or else by the configuration."""
+
+    def second(wildcards):
+        own = getattr(VIDEOS[wildcards.video], name)
+        return config["sampling"][name] if own is None else own
+
+    return second
+
+
+def sources_of(script):
+    """The library files behind a script, as inputs, so that editing one reruns what needs it."""
+    if not (SCRIPTS / script).exists():  # until all stages are there
+        return []
+    return [
+        workflow.source_path(f"../scripts/{path.relative_to(SCRIPTS)}")
+        for path in find_sources(SCRIPTS / script)
+    ]

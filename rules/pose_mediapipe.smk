@@ -1,0 +1,22 @@
+rule estimate_pose:
+    input:
+        frames="<results>/videos/{video}/frames",
+        sources=sources_of("estimate_pose_mediapipe.py"),
+    output:
+        pose=directory("<results>/videos/{video}/pose"),
+    log:
+        "<logs>/estimate_pose/{video}.log",
+    benchmark:
+        "<benchmarks>/estimate_pose/{video}.tsv"
+    conda:
+        "../envs/mediapipe.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime="30m",
+    params:
+        min_visibility=config["pose"]["min_visibility"],
+    message:
+        "Finding the joints of everybody in {wildcards.video}"
+    script:
+        "../scripts/estimate_pose_mediapipe.py"

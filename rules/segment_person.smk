@@ -1,0 +1,21 @@
+rule segment_person:
+    input:
+        frames="<results>/videos/{video}/frames",
+        keypoints="<results>/videos/{video}/keypoints",
+        sources=sources_of("segment_person.py"),
+    output:
+        silhouettes=directory("<results>/videos/{video}/silhouettes"),
+    log:
+        "<logs>/segment_person/{video}.log",
+    benchmark:
+        "<benchmarks>/segment_person/{video}.tsv"
+    conda:
+        "../envs/mediapipe.yaml"
+    threads: 2
+    resources:
+        mem_mb=1500,
+        runtime="30m",
+    message:
+        "Cutting out the person in {wildcards.video}"
+    script:
+        "../scripts/segment_person.py"

@@ -1,0 +1,52 @@
+rule build_shape_space:
+    """Made once, for all videos: the bodies among which the fit searches."""
+    input:
+        sources=sources_of("build_shape_space.py"),
+    output:
+        space="<resources>/anny_shape_space.npz",
+    log:
+        "<logs>/build_shape_space.log",
+    benchmark:
+        "<benchmarks>/build_shape_space.tsv"
+    conda:
+        "../envs/anny.yaml"
+    threads: 2
+    resources:
+        mem_mb=2500,
+        runtime="30m",
+    message:
+        "Preparing the body model (once)"
+    script:
+        "../scripts/build_shape_space.py"
+
+
+rule estimate_shape:
+    input:
+        keypoints="<results>/videos/{video}/keypoints",
+        silhouettes="<results>/videos/{video}/silhouettes",
+        space="<resources>/anny_shape_space.npz",
+        sources=sources_of("estimate_shape_anny.py"),
+    output:
+        bodies=directory("<results>/videos/{video}/bodies"),
+    log:
+        "<logs>/estimate_shape/{video}.log",
+    benchmark:
+        "<benchmarks>/estimate_shape/{video}.tsv"
+    conda:
+        "../envs/anny.yaml"
+    threads: 2
+    resources:
+        mem_mb=2500,
+        runtime="1h",
+        gpu=int(config["shape"]["device"] == "cuda"),
+    params:
+        video="{video}",
+        height_cm=of_video("height_cm"),
+        sex=of_video("sex"),
+        estimates=config["shape"]["estimates"],
+        vertical_fov_degrees=config["shape"]["vertical_fov_degrees"],
+        device=config["shape"]["device"],
+    message:
+        "Fitting bodies to {wildcards.video}"
+    script:
+        "../scripts/estimate_shape_anny.py"

@@ -1,0 +1,32 @@
+rule summarize_video:
+    input:
+        measurements="<results>/videos/{video}/measurements",
+        measurements_table="<results>/videos/{video}/measurements.csv",
+        keypoints_table="<results>/videos/{video}/keypoints.csv",
+        sources=sources_of("summarize_video.py"),
+    output:
+        statistics=report(
+            "<results>/videos/{video}/statistics.csv",
+            caption="../report/statistics.rst",
+            category="Videos",
+            labels={"video": "{video}", "what": "statistics"},
+        ),
+        outcome="<results>/videos/{video}/outcome.json",
+    log:
+        "<logs>/summarize_video/{video}.log",
+    benchmark:
+        "<benchmarks>/summarize_video/{video}.tsv"
+    conda:
+        "../envs/measure.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        video="{video}",
+        subject=of_video("subject"),
+        pose_backend=config["pose"]["backend"],
+        shape_backend=config["shape"]["backend"],
+    message:
+        "Summing up {wildcards.video}"
+    script:
+        "../scripts/summarize_video.py"

@@ -1,0 +1,28 @@
+# Everything up to a stage, for all videos: `snakemake --cores 4 keypoints`.
+
+
+rule frames:
+    input:
+        of_every_video("<results>/videos/{video}/frames.csv"),
+
+
+rule keypoints:
+    input:
+        of_every_video("<results>/videos/{video}/keypoints.csv"),
+
+
+rule bodies:
+    input:
+        of_every_video("<results>/videos/{video}/bodies"),
+
+
+rule sheets:
+    input:
+        of_every_video("<results>/videos/{video}/sheet.png"),
+
+
+rule reports:
+    input:
+        "<results>/summary.csv",
+        "<results>/measurements.csv",
+        "<results>/provenance.json",

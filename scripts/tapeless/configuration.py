@@ -1,0 +1,150 @@
+"""The configuration: filled up with the schema's defaults, and every fault said at once.
+
+A fault is a sentence for a person, not a dump of a schema: which key, what it must be, what it is.
+"""
+
+from __future__ import annotations
+
+import copy
+import difflib
+import math
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+import yaml
+from jsonschema import Draft202012Validator
+from jsonschema.exceptions import ValidationError
+
+Schema = Mapping[str, Any]
+
+_TYPE_NAMES = {
+    "array": "a list",
+    "boolean": "true or false",
+    "integer": "a whole number",
+    "null": "empty",
+    "number": "a number",
+    "object": "a group of keys",
+    "string": "text",
+}
+
+
+def with_defaults(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
+    """A copy of `config` in which every key that the schema knows has its value or its default.
+
+    Snakemake hands numbers inside a group over as text when they come from its command line
+    (`--config 'sampling={"frames": 12}'`): what reads as the type that the schema wants becomes it.
+    """
+    complete = dict(copy.deepcopy(config))
+    for key, part in schema.get("properties", {}).items():
+        if part.get("type") == "object" and "properties" in part:
+            group = complete.get(key, {})
+            complete[key] = with_defaults(group, part) if isinstance(group, Mapping) else group
+        elif "default" in part:
+            complete[key] = _read_text(complete.get(key, copy.deepcopy(part["default"])), part)
+    return complete
+
+
+def _read_text(value: object, schema: Schema) -> object:
+    if not isinstance(value, str) or "string" in schema["type"]:
+        return value
+    try:
+        return yaml.safe_load(value)
+    except yaml.YAMLError:
+        return value
+
+
+def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
+    """Every fault of a configuration, each as one sentence; none means that it can be run.
+
+    `config` has its defaults already (see `with_defaults`).
+    """
+    faults = find_faults(config, schema)
+    return faults or list(_find_impossible_combinations(config))
+
+
+def find_faults(value: object, schema: Schema) -> list[str]:
+    """Every way in which `value` breaks the JSON schema, each as one sentence."""
+    errors = Draft202012Validator(schema).iter_errors(value)
+    ordered = sorted(errors, key=lambda error: [str(step) for step in error.absolute_path])
+    faults = [sentence for error in ordered for sentence in _describe(error)]
+    return faults + [f"{name} must be a finite number" for name in _find_endless(value)]
+
+
+def _describe(error: ValidationError) -> Iterator[str]:
+    name = ".".join(str(step) for step in error.absolute_path)
+    if error.validator == "additionalProperties":
+        known = error.schema["properties"]
+        for key in sorted(str(key) for key in error.instance if key not in known):
+            yield f"unknown key {f'{name}.' if name else ''}{key}{did_you_mean(key, known)}"
+        return
+    yield f"{name or 'the configuration'} must be {_describe_demand(error)}, is {_show(error)}"
+
+
+def _describe_demand(error: ValidationError) -> str:
+    demand = error.validator_value
+    match error.validator:
+        case "type":
+            names = [demand] if isinstance(demand, str) else demand
+            return " or ".join(_TYPE_NAMES[name] for name in names)
+        case "enum":
+            return "one of " + ", ".join(
+                "empty" if value is None else str(value) for value in demand
+            )
+        case "minimum" | "maximum":
+            return _describe_range(error.schema)
+        case "exclusiveMinimum":
+            return f"more than {demand}"
+        case "minLength":
+            return "given"
+        case "pattern":
+            return str(error.schema.get("x-pattern", f"of the form {demand}"))
+    return f"such that {error.validator} is {demand}"
+
+
+def _describe_range(schema: Mapping[str, Any]) -> str:
+    low, high = schema.get("minimum"), schema.get("maximum")
+    if low is None:
+        return f"at most {high}"
+    if high is None:
+        return f"at least {low}"
+    return f"from {low} to {high}"
+
+
+def _show(error: ValidationError) -> str:
+    if error.instance is None:
+        return "empty"
+    number = isinstance(error.instance, float)
+    text = f"{error.instance:g}" if number else repr(error.instance)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def did_you_mean(key: str, known: Iterable[str]) -> str:
+    """What to add to "unknown ...": the known name closest to `key`, or all of them."""
+    known = list(known)
+    close = difflib.get_close_matches(key, known, n=1)
+    return f" (did you mean {close[0]}?)" if close else f" (known: {', '.join(known)})"
+
+
+def _find_endless(value: object, name: str = "") -> Iterator[str]:
+    if isinstance(value, float) and not math.isfinite(value):
+        yield name
+    if isinstance(value, Mapping):
+        for key, part in value.items():
+            yield from _find_endless(part, f"{name}.{key}" if name else str(key))
+
+
+def _find_impossible_combinations(config: Mapping[str, Any]) -> Iterator[str]:
+    sampling, selection, shape = config["sampling"], config["selection"], config["shape"]
+    start_s, end_s = sampling["start_s"], sampling["end_s"]
+    if start_s is not None and end_s is not None and start_s >= end_s:
+        yield f"sampling.start_s ({start_s}) must be before sampling.end_s ({end_s})"
+    if sampling["fps"] is None and selection["min_frames"] > sampling["frames"]:
+        yield (
+            f"selection.min_frames ({selection['min_frames']}) must not exceed "
+            f"sampling.frames ({sampling['frames']})"
+        )
+    if shape["estimates"] > selection["min_frames"]:
+        yield (
+            f"shape.estimates ({shape['estimates']}) must not exceed "
+            f"selection.min_frames ({selection['min_frames']}): each needs a frame of its own"
+        )

@@ -1,0 +1,231 @@
+"""Which videos to measure: the rows of a sheet or the files of a folder, each with an id.
+
+A video's name is data: it may hold spaces, quotes, line breaks and accents. Its id is safe in a
+path, a shell and a log, and names its folder below the results. Faults are collected, not raised,
+so that a person sees all of them at once.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from tapeless.configuration import Schema, did_you_mean, find_faults
+
+USUAL_SHEET = Path("config/videos.tsv")
+
+_MAX_ID_LENGTH = 100
+_DISALLOWED_IN_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_METRES = (0.8, 2.5)
+_MILLIMETRES = (800.0, 2500.0)
+
+
+@dataclass(frozen=True)
+class Video:
+    """One video to measure; None is a value that is not known."""
+
+    video: str
+    """Its id: unique, also where case does not count; letters, digits, dots, `_` and `-`."""
+    path: str
+    """The file, absolute or relative to the folder in which Snakemake runs."""
+    height_cm: float | None = None
+    mass_kg: float | None = None
+    sex: str | None = None
+    subject: str | None = None
+    start_s: float | None = None
+    end_s: float | None = None
+
+    def identify_content(self) -> str:
+        """Changes when the file does: its size and its time of change, or "absent"."""
+        try:
+            status = Path(self.path).stat()
+        except OSError:
+            return "absent"
+        return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+
+    @property
+    def is_plain_file(self) -> bool:
+        """Whether Snakemake can name the file and read it.
+
+        Snakemake expands `{}` and `<>` in paths, trims them, writes them into its records, and
+        reads small files to see whether they changed.
+        """
+        printable = self.path.isprintable() and self.path == self.path.strip()
+        return printable and not set("{}<>") & set(self.path) and os.access(self.path, os.R_OK)
+
+
+Videos = dict[str, Video]
+"""By id, in the order of the sheet, or of the paths in the folder."""
+
+
+def read_videos(config: Mapping[str, Any], schema: Schema) -> tuple[Videos, list[str]]:
+    """The videos that a configuration asks for, and every fault found on the way.
+
+    `schema` is that of a row of the sheet. The configuration has its defaults, but may have faults,
+    which are not repeated here. A sheet of another name than usual must exist. No videos at all
+    are no fault here.
+    """
+    folder, sheet, sampling = config["videos"], config["sheet"], config["sampling"]
+    if isinstance(sheet, str) and Path(sheet).exists():
+        span = sampling if isinstance(sampling, Mapping) else {}
+        return read_sheet(Path(sheet), schema, span)
+    if isinstance(sheet, str) and Path(sheet) != USUAL_SHEET:
+        return {}, [f"there is no sheet {sheet!r}"]
+    return find_videos(folder) if isinstance(folder, str) else ({}, [])
+
+
+def find_videos(folder: str) -> tuple[Videos, list[str]]:
+    """Every file in `folder` and below it but the hidden ones, and the folders that stay closed."""
+    faults: list[str] = []
+    root = Path(folder)
+    found = _walk(root, faults, set()) if root.exists() else []
+    ids = _make_ids(sorted(str(path.relative_to(root)) for path in found))
+    return {video: Video(video, str(root / path)) for path, video in ids.items()}, faults
+
+
+def _walk(folder: Path, faults: list[str], seen: set[Path]) -> Iterator[Path]:
+    """Files below `folder`, through links too, but no folder twice."""
+    seen.add(folder.resolve())
+    try:
+        entries = sorted(folder.iterdir())
+    except OSError as error:
+        faults.append(f"cannot look into {str(folder)!r}: {error.strerror}")
+        return
+    for entry in entries:
+        if entry.name.startswith("."):
+            continue
+        if not entry.is_dir():
+            yield entry
+        elif entry.resolve() not in seen:
+            yield from _walk(entry, faults, seen)
+
+
+def _make_ids(paths: Iterable[str]) -> dict[str, str]:
+    """An id per path, from that path alone, unless two differ in nothing but case."""
+    ids = {path: _make_id(path) for path in paths}
+    count = Counter(video.casefold() for video in ids.values())
+    return {
+        path: video if count[video.casefold()] == 1 else _add_digest(video, path)
+        for path, video in ids.items()
+    }
+
+
+def _make_id(path: str) -> str:
+    letters = unicodedata.normalize("NFKD", path).encode("ascii", "ignore").decode()
+    video = _DISALLOWED_IN_ID.sub("_", letters)
+    if video == path and video[0] not in ".-" and len(video) <= _MAX_ID_LENGTH:
+        return video
+    return _add_digest(video, path)
+
+
+def _add_digest(video: str, path: str) -> str:
+    digest = hashlib.sha256(os.fsencode(path)).hexdigest()[:8]
+    return f"{video.lstrip('.-_')[: _MAX_ID_LENGTH - 9] or 'video'}-{digest}"
+
+
+def read_sheet(path: Path, schema: Schema, sampling: Mapping[str, Any]) -> tuple[Videos, list[str]]:
+    """The videos of a tab-separated sheet in UTF-8, and every fault of it.
+
+    `sampling` is that part of the configuration: its `start_s` and `end_s` hold for rows that give
+    none of their own.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header, rows = _read_table(file, schema)
+    except UnicodeDecodeError:
+        return {}, [f"{path}: is not UTF-8; save it as tab-separated text in UTF-8"]
+    except (OSError, csv.Error, _BrokenSheetError) as error:
+        return {}, [f"{path}: {error}"]
+    known = schema["properties"]
+    faults = [
+        f"{path}: unknown column {name!r}{did_you_mean(name, known)}"
+        for name in header
+        if name not in known
+    ]
+    videos: Videos = {}
+    ids: dict[str, int] = {}
+    for line, row in rows:
+        where = f"{path}, line {line}"
+        faults += [f"{where}: {fault}" for fault in _find_row_faults(row, schema, sampling)]
+        video = row.get("video", "")
+        first = ids.setdefault(video.casefold(), line)
+        if video and first != line:
+            faults.append(f"{where}: the id {video} is that of line {first} already")
+        videos[video] = Video(**{"video": "", "path": "", **row})
+    return ({}, faults) if faults else (videos, [])
+
+
+Row = dict[str, Any]
+
+
+class _BrokenSheetError(Exception):
+    """The sheet's columns cannot be told."""
+
+
+def _read_table(file: TextIO, schema: Schema) -> tuple[list[str], list[tuple[int, Row]]]:
+    """The columns' names, and each row that is not blank, without its empty cells."""
+    table = csv.reader(file, dialect="excel-tab", strict=True)
+    header = [name.strip() for name in next(table, [])]
+    missing = [name for name in schema["required"] if name not in header]
+    if missing:
+        raise _BrokenSheetError(
+            "its first line must name the columns, separated by tabs; "
+            f"missing: {', '.join(missing)}"
+        )
+    if len(set(header)) < len(header):
+        raise _BrokenSheetError("its first line names a column twice, or an empty one")
+    rows = []
+    for cells in table:
+        if len(cells) > len(header):
+            raise _BrokenSheetError(f"line {table.line_num} has more cells than there are columns")
+        parsed = {
+            name: _parse(cell, schema["properties"][name])
+            for name, cell in zip(header, cells, strict=False)
+            if name in schema["properties"]
+        }
+        row = {name: value for name, value in parsed.items() if value != ""}
+        if row:
+            rows.append((table.line_num, row))
+    return header, rows
+
+
+def _parse(cell: str, column: Schema) -> str | float:
+    """A cell as what its column holds; text that is no number stays, for the check to name it."""
+    if column.get("type") != "number":
+        return cell if column.get("minLength") else cell.strip()
+    try:
+        return float(cell)
+    except ValueError:
+        return cell.strip()
+
+
+def _find_row_faults(
+    row: Mapping[str, Any], schema: Schema, sampling: Mapping[str, Any]
+) -> Iterator[str]:
+    missing = [name for name in schema["required"] if name not in row]
+    yield from (f"{name} must be given" for name in missing)
+    hint = _suggest_height(row.get("height_cm"))
+    for fault in find_faults(row, {**schema, "required": []}):
+        yield f"{fault}{hint if fault.startswith('height_cm') else ''}"
+    if "path" in row and not Path(row["path"]).is_file():
+        yield f"there is no file {row['path']!r}"
+    start_s = row.get("start_s", sampling.get("start_s"))
+    end_s = row.get("end_s", sampling.get("end_s"))
+    if isinstance(start_s, int | float) and isinstance(end_s, int | float) and start_s >= end_s:
+        yield f"start_s ({start_s:g}) must be before end_s ({end_s:g})"
+
+
+def _suggest_height(height: object) -> str:
+    if isinstance(height, float) and _METRES[0] <= height <= _METRES[1]:
+        return f" (metres? then write {height * 100:g})"
+    if isinstance(height, float) and _MILLIMETRES[0] <= height <= _MILLIMETRES[1]:
+        return f" (millimetres? then write {height / 10:g})"
+    return " (with a point, not a comma)" if isinstance(height, str) and "," in height else ""
