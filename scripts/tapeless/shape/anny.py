@@ -9,9 +9,8 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
 from pathlib import Path
 
 import cv2
@@ -74,7 +73,7 @@ def estimate_bodies(
 ) -> list[Body]:
     """Fits one body to each interleaved group of the frames.
 
-    Each fit runs on one thread of its own process, so that the numbers do not depend on `workers`.
+    Each fit runs on one thread, so that the numbers do not depend on how many `workers` there are.
 
     Raises:
         Rejected: when there are too few frames, or the pictures are explained by no plausible body.
@@ -83,15 +82,13 @@ def estimate_bodies(
     if count == 0:
         raise Rejected("too_few_frames", "Fewer than two frames show the person's outline.")
     groups = [list(frames[start::count]) for start in range(count)]
-    context = get_context("spawn")
-    with ProcessPoolExecutor(min(workers, count), mp_context=context) as pool:
-        jobs = [pool.submit(_estimate_body, group, space_file, settings) for group in groups]
-        return [job.result() for job in jobs]
-
-
-def _estimate_body(frames: Sequence[Frame], space_file: Path, settings: Settings) -> Body:
     torch.set_num_threads(1)
     space = ShapeSpace.load(space_file)
+    with ThreadPoolExecutor(min(workers, count)) as pool:
+        return list(pool.map(lambda group: _estimate_body(group, space, settings), groups))
+
+
+def _estimate_body(frames: Sequence[Frame], space: ShapeSpace, settings: Settings) -> Body:
     fitter = Fitter(space, settings.device)
     seen, knowns = _observe(frames, settings), _knowns(frames[0], space, settings)
     with torch.inference_mode():
@@ -133,13 +130,14 @@ def _body(
     settings: Settings,
 ) -> Body:
     vertices = fitter.unposed(state.coefficients).cpu().numpy()
-    joints = fitter.skeleton.rest_joints(state.coefficients).cpu().numpy()
+    coefficients = state.coefficients.cpu().numpy()
+    joints = space.bones_mean + np.tensordot(coefficients, space.bones_basis, 1)
     floor = np.array([0, vertices[:, 1].min(), 0], np.float32)
     return Body(
         vertices=vertices - floor,
         faces=space.faces,
         joints=joints - floor,
-        joint_names=space.joint_names,
+        joint_names=space.bone_names,
         topology="anny",
         frames=np.array([frame.name for frame in frames]),
         posed_vertices=fitter.posed(state).cpu().numpy(),

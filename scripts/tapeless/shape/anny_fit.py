@@ -23,7 +23,7 @@ from tapeless.shape.anny_posing import (
     vector_from_rotation,
 )
 from tapeless.shape.anny_space import ShapeSpace
-from tapeless.shape.outlines import Outlines, RimFinder
+from tapeless.shape.outlines import Outlines, RimFinder, match_outlines
 
 FOCAL_SPREAD = 0.2
 """Standard deviation of the logarithm of the focal length, when it is not known."""
@@ -46,6 +46,12 @@ TURN_SPREAD = {
     "ankle": 0.25,
 }
 """Standard deviation, in radians, of how far a joint turns away from the rest pose."""
+
+KEYPOINT_OUTLIER_PX = 80
+"""Distance beyond which a keypoint counts as an outlier, for a person 550 pixels tall."""
+
+STRAY_OUTLIER_PX = 40
+"""The same for rims of the body that lie outside the silhouette."""
 
 YAW_STARTS = 8
 """Directions that a frame is started from; the one whose keypoints fit best is kept."""
@@ -83,6 +89,15 @@ class Weights:
     outline_px: float | None
     outlier_px: float
     shape: bool = True
+
+
+STAGES = (
+    *[Weights(keypoint_px=6, outline_px=None, outlier_px=40)] * 6,
+    *[Weights(keypoint_px=8, outline_px=12, outlier_px=16)] * 8,
+    *[Weights(keypoint_px=10, outline_px=6, outlier_px=10)] * 8,
+    *[Weights(keypoint_px=12, outline_px=3, outlier_px=6)] * 12,
+)
+"""The steps of the fit, in turn: keypoints set the pose, then outlines the shape."""
 
 
 @dataclass(frozen=True)
@@ -172,13 +187,7 @@ class Fitter:
         """The most probable body and poses."""
         scale = seen.person_height_px / 550
         state = self.start(seen, knowns, scale)
-        stages = (
-            [Weights(6, None, 40)] * 6
-            + [Weights(8, 8, 30)] * 8
-            + [Weights(16, 5, 15)] * 8
-            + [Weights(30, 3, 8)] * 12
-        )
-        for weights in stages:
+        for weights in STAGES:
             state = self.step(state, seen, knowns, weights, scale)
         return state
 
@@ -272,7 +281,7 @@ class Fitter:
         projected, by_point = self._project(motion.position, state, seen.center_px)
         miss = projected - observed[..., :2]
         trust = (observed[..., 2] > 0) / (weights.keypoint_px * scale) ** 2
-        trust = trust * _inlier(miss.norm(dim=-1), weights.outlier_px * scale)
+        trust = trust * _inlier(miss.norm(dim=-1), KEYPOINT_OUTLIER_PX * scale)
         self._add_rows(equations, motion, by_point, miss, trust, projected, seen.center_px)
 
     def _add_outline(
@@ -288,13 +297,8 @@ class Fitter:
         posed = placement.pose_points(unposed, self.skin)
         projected, _ = self._project(posed, state, seen.center_px)
         rims = self.rim_finder.find(posed, projected)
-        outlines = seen.outlines
-        matched = [
-            rim.match(p, n)
-            for rim, p, n in zip(rims, outlines.points, outlines.normals, strict=True)
-        ]
-        edges = torch.stack([e for e, _ in matched])  # (F, M, 2)
-        share = torch.stack([s for _, s in matched])[..., None]
+        matches = match_outlines(rims, seen.outlines)
+        edges, share = matches.edges, matches.share[..., None]
         points = Points(
             *(
                 torch.lerp(values[..., edges[..., 0], :], values[..., edges[..., 1], :], share)
@@ -303,12 +307,13 @@ class Fitter:
         )
         motion = placement.differentiate(points, state.coefficients)
         projected, by_point = self._project(motion.position, state, seen.center_px)
-        offset = projected - outlines.points
-        miss = (outlines.normals * offset).sum(-1, keepdim=True)
-        trust = outlines.present / (weights.outline_px * scale) ** 2
-        trust = trust * _inlier(offset.norm(dim=-1), weights.outlier_px * scale)
-        by_point = torch.einsum("fmc,fmcx->fmx", outlines.normals, by_point)[:, :, None]
-        along = (outlines.normals * (projected - projected.new_tensor(seen.center_px))).sum(-1)
+        offset = projected - matches.points
+        miss = (matches.normals * offset).sum(-1, keepdim=True)
+        wanted = torch.where(matches.of_rim, miss[..., 0] > 0, matches.present)
+        outlier = torch.where(matches.of_rim, STRAY_OUTLIER_PX, weights.outlier_px) * scale
+        trust = wanted * _inlier(offset.norm(dim=-1), outlier) / (weights.outline_px * scale) ** 2
+        by_point = torch.einsum("fmc,fmcx->fmx", matches.normals, by_point)[:, :, None]
+        along = (matches.normals * (projected - projected.new_tensor(seen.center_px))).sum(-1)
         self._add_scaled(equations, motion, by_point, miss, trust, along[..., None])
 
     def _add_rows(self, equations, motion, by_point, miss, trust, projected, center) -> None:

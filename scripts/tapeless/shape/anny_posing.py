@@ -48,8 +48,8 @@ class Skeleton:
 
     def __init__(self, space: ShapeSpace, device: str) -> None:
         self.parents: list[int] = [int(p) for p in space.parents]
-        self.mean = torch.as_tensor(space.joints_mean, device=device)
-        self.basis = torch.as_tensor(space.joints_basis, device=device)
+        self.mean = torch.as_tensor(space.bones_mean[space.joint_bones], device=device)
+        self.basis = torch.as_tensor(space.bones_basis[:, space.joint_bones], device=device)
         count = len(self.parents)
         self.descendants = torch.eye(count, device=device)  # (J, J): row j marks what turns with j
         for joint in reversed(range(1, count)):

@@ -78,15 +78,17 @@ KEYPOINT_JOINTS: dict[str, tuple[str, str]] = {
 class ShapeSpace:
     """A linear space of unposed bodies with its skeleton, as the fit needs it.
 
-    Shapes: K coefficients, V vertices, F triangles, J joints, P keypoints.
+    Shapes: K coefficients, V vertices, F triangles, B bones, J joints, P keypoints, S priors.
     The bases are scaled so that over the whole population a coefficient has mean 0 and standard
     deviation 1.
     """
 
     mean: Array  # (V, 3)
     basis: Array  # (K, V, 3)
-    joints_mean: Array  # (J, 3)
-    joints_basis: Array  # (K, J, 3)
+    bones_mean: Array  # (B, 3) heads of all of Anny's bones
+    bones_basis: Array  # (K, B, 3)
+    bone_names: NDArray[np.str_]  # (B,)
+    joint_bones: NDArray[np.int64]  # (J,) the bone at whose head each joint turns
     keypoints_mean: Array  # (P, 3)
     keypoints_basis: Array  # (K, P, 3)
     keypoint_slots: NDArray[np.int64]  # (P,) slot of each in BODY_25

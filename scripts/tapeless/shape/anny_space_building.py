@@ -32,17 +32,17 @@ def build_shape_space(adults: int = ADULTS, components: int = COMPONENTS) -> Sha
     log.info("drew %d adults", adults)
     model = load_model()
     labels = list(model.bone_labels)
-    joint_heads = [labels.index(bones[0]) for _, bones in JOINTS.values()]
-    joints = bone_heads[:, joint_heads]
     keypoints = np.einsum("pv,nvc->npc", _landmark_weights(), vertices)
-    means, bases, scores = _principal_components([vertices, joints, keypoints], components)
+    means, bases, scores = _principal_components([vertices, bone_heads, keypoints], components)
     priors = [_gaussian(scores[members]) for members in _members([a.sex for a in people])]
     names = list(JOINTS)
     return ShapeSpace(
         mean=means[0],
         basis=bases[0],
-        joints_mean=means[1],
-        joints_basis=bases[1],
+        bones_mean=means[1],
+        bones_basis=bases[1],
+        bone_names=np.array(labels),
+        joint_bones=np.array([labels.index(bones[0]) for _, bones in JOINTS.values()]),
         keypoints_mean=means[2],
         keypoints_basis=bases[2],
         keypoint_slots=np.array([BODY_25.index(name) for name in KEYPOINT_JOINTS]),

@@ -14,6 +14,9 @@ from torch import Tensor
 BORDER_LEVEL = 127.5
 """Grey value of a soft 8-bit silhouette at which the person ends."""
 
+RIM_SAMPLE = 300
+"""Rim edges per frame that are looked at for lying outside the silhouette."""
+
 NORMAL_WEIGHT_PX = 30.0
 """What two opposite normals count as, in pixels of distance, when matching outline to rim."""
 
@@ -150,13 +153,53 @@ class Rim:
     end: Tensor
     normals: Tensor
 
-    def match(self, points: Tensor, normals: Tensor) -> tuple[Tensor, Tensor]:
-        """For each outline point the rim edge (M, 2) closest in place and direction, and where on
-        it (M,), 0 at its first vertex and 1 at its second."""
-        middle = (self.start + self.end) / 2
-        here = torch.cat([points, NORMAL_WEIGHT_PX / 2 * normals], 1)
-        there = torch.cat([middle, NORMAL_WEIGHT_PX / 2 * self.normals], 1)
-        nearest = torch.cdist(here, there).argmin(1)
-        start, along = self.start[nearest], (self.end - self.start)[nearest]
-        share = ((points - start) * along).sum(1) / (along * along).sum(1).clamp_min(1e-9)
-        return self.edges[nearest], share.clamp(0, 1)
+
+@dataclass(frozen=True)
+class Matches:
+    """Places on rims and the outline points that they should lie on, M of them in each of F frames.
+
+    `edges` (F, M, 2) vertices and `share` (F, M), 0 at the first and 1 at the second; `points` and
+    `normals` (F, M, 2) of the outline; `present` (F, M), False for padding; `of_rim` (M,), True where
+    a rim was matched with the outline, which says nothing inside the silhouette, and
+    False where the outline was matched with a rim.
+    """
+
+    edges: Tensor
+    share: Tensor
+    points: Tensor
+    normals: Tensor
+    present: Tensor
+    of_rim: Tensor
+
+
+def match_outlines(rims: Sequence[Rim], outlines: Outlines) -> Matches:
+    """Matches every outline point with the rim closest in place and direction, and a sample of
+    each rim with the closest outline point."""
+    frames = [
+        _match(*frame)
+        for frame in zip(rims, outlines.points, outlines.normals, outlines.present, strict=True)
+    ]
+    edges, share, points, normals, present = (
+        torch.stack(values) for values in zip(*frames, strict=True)
+    )
+    of_rim = torch.arange(edges.shape[1], device=edges.device) >= outlines.points.shape[1]
+    return Matches(edges, share, points, normals, present, of_rim)
+
+
+def _match(rim: Rim, points: Tensor, normals: Tensor, present: Tensor) -> tuple[Tensor, ...]:
+    middle = (rim.start + rim.end) / 2
+    here = torch.cat([points, NORMAL_WEIGHT_PX / 2 * normals], 1)
+    there = torch.cat([middle, NORMAL_WEIGHT_PX / 2 * rim.normals], 1)
+    nearest = torch.cdist(here, there).argmin(1)
+    start, along = rim.start[nearest], (rim.end - rim.start)[nearest]
+    share = ((points - start) * along).sum(1) / (along * along).sum(1).clamp_min(1e-9)
+    sample = torch.linspace(0, len(middle) - 1, RIM_SAMPLE, device=points.device).long()
+    real = present > 0
+    closest = torch.cdist(middle[sample], points.masked_fill(~real[:, None], 1e6)).argmin(1)
+    return (
+        torch.cat([rim.edges[nearest], rim.edges[sample]]),
+        torch.cat([share.clamp(0, 1), torch.full_like(sample, 0.5, dtype=share.dtype)]),
+        torch.cat([points, points[closest]]),
+        torch.cat([normals, normals[closest]]),
+        torch.cat([real, torch.ones_like(sample, dtype=torch.bool)]),
+    )
