@@ -198,8 +198,8 @@ def _distances(points: Floats, bones: Sequence[Floats]) -> Floats:
 def _bones_at(arm: Floats, level: float) -> Floats:
     """Points (P, 3) of an arm's bones that a cut at a height must go around.
 
-    These are where its joints' chain (N, 3) crosses the height, and, of an arm held out, the
-    joints little above: its flesh hangs down to there. The shoulder itself is part of the torso.
+    These are where the chain of its joints (N, 3) crosses the height and, of an arm held out,
+    the joints so near that its flesh reaches there. The shoulder itself is part of the torso.
     """
     start, end = arm[:-1], arm[1:]
     rise, vector = start[:, 1] - level, end - start
@@ -207,6 +207,6 @@ def _bones_at(arm: Floats, level: float) -> Floats:
     share = rise[crosses] / -vector[crosses, 1]
     crossings = start[crosses] + share[:, None] * vector[crosses]
     is_flat = np.abs(vector[:, 1]) < _FLAT * np.linalg.norm(vector, axis=1)
-    hangs = is_flat & (rise >= 0) & (rise < _ARM_THICKNESS_M)
-    hangs[0] = False
-    return np.concatenate([crossings, start[hangs]])
+    held_out = is_flat & (np.abs(rise) < _ARM_THICKNESS_M)
+    held_out[0] = False
+    return np.concatenate([crossings, start[held_out]])
