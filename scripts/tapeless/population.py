@@ -24,6 +24,7 @@ from anny.models.model_data import ANNY_VERSION
 
 from tapeless.anny_model import load_model
 from tapeless.bodies import Body
+from tapeless.measurements import DENSITY_KG_M3
 
 Floats = npt.NDArray[np.float32]
 Sex = Literal["female", "male"]
@@ -34,8 +35,6 @@ TUNING_SEED = 2
 """Of the people that constants are tuned on."""
 EVALUATION_SEED = 3
 """Of the people that accuracy is reported on; nothing is ever tuned on them."""
-
-DENSITY_KG_M3 = 985.0
 
 STATURE_M: Mapping[Sex, tuple[float, float]] = {"female": (1.63, 0.070), "male": (1.76, 0.075)}
 """Mean and standard deviation: European and North American adults."""
