@@ -1,0 +1,179 @@
+"""Statistics of a video: what pandas says, and an interval wide enough for few estimates."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tapeless.bodies import SCALES
+from tapeless.measurements import load_table
+from tapeless.statistics import (
+    STATISTICS_COLUMNS,
+    interval,
+    load_uncertainty,
+    median_penalty,
+    summarize,
+)
+
+
+def estimates(scale: str = "known_height", count: int = 3) -> pd.DataFrame:
+    steps = np.arange(count) - (count - 1) / 2
+    values = {"height_m": 1.70, "chest_m": 0.95, "waist_m": 0.80, "hips_m": 1.02, "mass_kg": 65.0}
+    columns = {name: middle * (1 + 0.01 * steps) for name, middle in values.items()}
+    return pd.DataFrame(
+        {"estimate": [f"estimate_{i + 1}" for i in range(count)], **columns}
+    ).assign(scale=scale)
+
+
+def summary(rows: pd.DataFrame) -> pd.DataFrame:
+    frame = summarize(rows, load_table(), load_uncertainty(), video="a", subject="ann")
+    return frame.set_index("measurement", drop=False)
+
+
+# the table of a video
+
+
+def test_each_measurement_has_a_row_in_the_order_of_the_definitions() -> None:
+    frame = summary(estimates())
+
+    assert tuple(frame.columns) == STATISTICS_COLUMNS
+    assert frame["measurement"].tolist() == ["height", "chest", "waist", "hips", "mass"]
+    assert frame["unit"].tolist() == ["cm", "cm", "cm", "cm", "kg"]
+    assert set(frame["video"]) == {"a"}
+    assert set(frame["subject"]) == {"ann"}
+    assert "navel" in frame.loc["waist", "definition"]
+
+
+def test_numbers_are_those_of_describe_in_report_units() -> None:
+    rows = estimates()
+    expected = (rows["waist_m"] * 100).describe()
+
+    waist = summary(rows).loc["waist"]
+
+    for name in expected.index:
+        assert waist[name] == pytest.approx(expected[name]), name
+    assert waist["low"] < waist["50%"] < waist["high"]
+
+
+def test_one_estimate_has_an_interval_but_no_spread() -> None:
+    waist = summary(estimates(count=1)).loc["waist"]
+
+    assert math.isnan(waist["std"])
+    assert waist["count"] == 1
+    assert waist["low"] < waist["50%"] < waist["high"]
+
+
+def test_a_rejected_video_has_the_header_only() -> None:
+    frame = summarize(estimates().iloc[:0], load_table(), load_uncertainty(), video="a", subject="")
+
+    assert tuple(frame.columns) == STATISTICS_COLUMNS
+    assert frame.empty
+
+
+def test_without_a_known_height_everything_is_less_sure() -> None:
+    known, guessed = summary(estimates("known_height")), summary(estimates("estimated"))
+
+    widths = (guessed["high"] - guessed["low"]) / (known["high"] - known["low"])
+
+    assert (widths > 1.2).all()
+
+
+def test_estimates_of_unlike_scale_are_not_mixed() -> None:
+    rows = estimates()
+    rows.loc[1, "scale"] = "estimated"
+
+    with pytest.raises(ValueError, match="allowed is one"):
+        summary(rows)
+
+
+# the interval
+
+
+def test_estimates_that_agree_leave_the_common_errors() -> None:
+    low, high = interval([80.0, 80.0, 80.0], relative_sd=0.04)
+
+    assert low == pytest.approx(80 * math.exp(-1.95996 * 0.04), rel=1e-5)
+    assert high == pytest.approx(80 * math.exp(1.95996 * 0.04), rel=1e-5)
+
+
+def test_three_estimates_that_disagree_get_students_t_of_two_degrees() -> None:
+    logs = np.array([-0.05, 0.0, 0.05])
+    low, high = interval(np.exp(logs).tolist(), relative_sd=0.0)
+
+    half_width = 4.30265 * 1.1602 * 0.05 / math.sqrt(3)
+    assert (math.log(low), math.log(high)) == pytest.approx((-half_width, half_width), rel=1e-4)
+
+
+def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
+    """Both kinds of error drawn as the formula assumes; coverage counted."""
+    generator = np.random.default_rng(1)
+    for count, spread, common in [(3, 0.01, 0.04), (3, 0.03, 0.03), (5, 0.05, 0.01), (9, 0.04, 0)]:
+        shared = generator.normal(0, common, (4000, 1))
+        logs = shared + generator.normal(0, spread, (4000, count))
+        bounds = np.array([interval(row, common) for row in np.exp(logs).tolist()])
+        covered = ((bounds[:, 0] < 1) & (bounds[:, 1] > 1)).mean()
+        assert 0.93 < covered < 0.985, (count, spread, common)
+
+
+def test_more_spread_and_larger_errors_never_narrow_it() -> None:
+    widths = [
+        np.log(np.divide(*interval([1 - s, 1, 1 + s], r)[::-1]))
+        for s, r in [(0.0, 0.02), (0.01, 0.02), (0.02, 0.02), (0.02, 0.04)]
+    ]
+
+    assert widths == sorted(widths)
+
+
+def test_low_stays_above_nothing_however_wide() -> None:
+    low, _ = interval([40.0, 80.0, 160.0], relative_sd=0.3)
+
+    assert low > 0
+
+
+@pytest.mark.parametrize("values", [[], [80.0, 0.0], [float("nan")]])
+def test_there_is_no_interval_without_sound_estimates(values: list[float]) -> None:
+    with pytest.raises(ValueError, match="one or more above 0"):
+        interval(values, 0.04)
+
+
+@pytest.mark.parametrize("count", [2, 3, 4, 5, 11])
+def test_the_penalty_of_the_median_is_what_normal_samples_show(count: int) -> None:
+    samples = np.random.default_rng(2).normal(size=(200_000, count))
+    seen = np.median(samples, axis=1).std() * math.sqrt(count)
+
+    assert median_penalty(count) == pytest.approx(seen, rel=0.01 if count <= 5 else 0.04)
+
+
+# known sources of error
+
+
+def test_every_measurement_has_its_uncertainty_at_every_scale() -> None:
+    known = load_uncertainty()
+
+    for record in load_table().measurements:
+        for scale in SCALES:
+            assert 0 < known[record.name, scale] < 0.5
+
+
+def test_sources_of_error_add_in_squares(tmp_path: Path) -> None:
+    path = tmp_path / "uncertainty.csv"
+    path.write_text(
+        "# where from\nmeasurement,scale,source,relative_sd,basis\n"
+        "waist,estimated,fit,0.03,a\nwaist,estimated,scale,0.04,b\n",
+        encoding="utf-8",
+    )
+
+    assert load_uncertainty(path) == {("waist", "estimated"): pytest.approx(0.05)}
+
+
+@pytest.mark.parametrize("row", ["waist,guessed,fit,0.03,a", "waist,estimated,fit,3,percent!"])
+def test_a_faulty_source_of_error_is_refused_by_name(tmp_path: Path, row: str) -> None:
+    path = tmp_path / "uncertainty.csv"
+    path.write_text(f"measurement,scale,source,relative_sd,basis\n{row}\n", encoding="utf-8")
+
+    with pytest.raises(ValueError, match=r"uncertainty\.csv: .*waist.*allowed: scale"):
+        load_uncertainty(path)
