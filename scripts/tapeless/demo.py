@@ -1,7 +1,7 @@
 """The demo: two rendered people of known measurements and an empty room, to be measured.
 
 Everything lies below one folder:
-`videos/`, `config/config.yaml` and `config/videos.tsv` (the heights are given), `truth.json`, and
+`videos/`, `config/config.json` and `config/videos.tsv` (the heights are given), `truth.json`, and
 `results/` once the workflow has run.
 """
 
@@ -33,14 +33,14 @@ _MADE_BY_PATTERNS = ("synthetic/*.py", "data/measurements.yaml")
 
 @dataclass(frozen=True)
 class Demo:
-    """The files of a demo below `folder`."""
+    """The files of a demo below `folder`, which lies in the folder where the workflow runs."""
 
     folder: Path
 
     @property
     def config(self) -> Path:
         """The configuration to run the workflow with."""
-        return self.folder / "config" / "config.yaml"
+        return self.folder / "config" / "config.json"
 
     @property
     def sheet(self) -> Path:
@@ -60,6 +60,10 @@ class Demo:
     def video(self, name: str) -> Path:
         """The video file of one of `PEOPLE`, or of the `EMPTY_ROOM`."""
         return self.folder / "videos" / f"{name}.mp4"
+
+    def relative(self, path: Path) -> str:
+        """A path as the workflow says it."""
+        return str(path.relative_to(self.folder.parent))
 
 
 def prepare(demo: Demo, model_folder: Path) -> bool:
@@ -86,11 +90,7 @@ def prepare(demo: Demo, model_folder: Path) -> bool:
     log.info("filming the empty room")
     film_empty_room(demo.video(EMPTY_ROOM), seed=SEED * 100 + len(PEOPLE))
     _write_sheet(demo, {name: 100 * truth[name]["height"] for name in PEOPLE})
-    demo.config.write_text(
-        f"sheet: {json.dumps(str(demo.sheet))}\n"
-        f"pathvars:\n  results: {json.dumps(str(demo.results))}\n",
-        encoding="utf-8",
-    )
+    _write_config(demo)
     demo.truth.write_text(json.dumps({"recipe": recipe, "people": truth}, indent=2) + "\n")
     return True
 
@@ -135,9 +135,17 @@ def _write_sheet(demo: Demo, heights_cm: Mapping[str, float]) -> None:
     rows = [
         {
             "video": name,
-            "path": str(demo.video(name)),
+            "path": demo.relative(demo.video(name)),
             "height_cm": f"{heights_cm[name]:.1f}" if name in heights_cm else "",
         }
         for name in (*PEOPLE, EMPTY_ROOM)
     ]
     pd.DataFrame(rows).to_csv(demo.sheet, sep="\t", index=False)
+
+
+def _write_config(demo: Demo) -> None:
+    settings = {
+        "sheet": demo.relative(demo.sheet),
+        "pathvars": {"results": demo.relative(demo.results)},
+    }
+    demo.config.write_text(json.dumps(settings, indent=2) + "\n", encoding="utf-8")
