@@ -134,7 +134,8 @@ def _read_head(path: Path) -> bytes:
             file.read()
     except PermissionError as error:
         raise Rejected(
-            "unreadable", "Its permissions forbid reading it: allow it (chmod u+r)."
+            "unreadable",
+            "Its permissions, or its folder's, forbid reading it: allow it (chmod u+r).",
         ) from error
     if not head:
         raise Rejected("not_a_video", "It is empty (zero bytes): copy or record it again.")
@@ -190,7 +191,9 @@ def _clip(path: Path, content: Mapping[str, Any]) -> Clip:
 def _picture_stream(streams: list[dict[str, Any]]) -> dict[str, Any]:
     """The stream with the largest pictures, cover art and thumbnails apart."""
     videos = [
-        s for s in streams if s.get("codec_type") == "video" and not any(s["disposition"].values())
+        s
+        for s in streams
+        if s.get("codec_type") == "video" and not any(s.get("disposition", {}).values())
     ]
     if not videos:
         raise Rejected("not_a_video", "It holds no moving picture, only sound or the like.")

@@ -1,0 +1,50 @@
+"""Takes pictures of a video, evenly spaced in time.
+
+Reads a video file; writes a directory with `frame_000001.png`, ... and `outcome.json`, and a table
+with time, frame of the video, size and sharpness of each. A file that is no video, or shows
+nothing in the chosen span, is rejected; its table has no rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapeless.logs import job_log
+from tapeless.outcomes import run_stage
+from tapeless.video import Sampling, sample_frames, write_table
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(video: Path, frames: Path, table: Path, *, sampling: Sampling, threads: int = 2) -> None:
+    """Runs the stage for one video."""
+    write_table(table, [])
+
+    def work() -> Mapping[str, int]:
+        sampled = sample_frames(video, frames, sampling, threads)
+        write_table(table, sampled)
+        return {"frames_sampled": len(sampled)}
+
+    run_stage(frames, [], work)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log[0]):
+        main(
+            Path(snakemake.input.video),
+            Path(snakemake.output.frames),
+            Path(snakemake.output.frames_table),
+            sampling=Sampling(
+                frames=snakemake.params.frames,
+                fps=snakemake.params.fps,
+                start_s=snakemake.params.start_s,
+                end_s=snakemake.params.end_s,
+                rotate=snakemake.params.rotate,
+                longest_side_px=snakemake.params.longest_side_px,
+                hwaccel=snakemake.params.hwaccel,
+            ),
+            threads=snakemake.threads,
+        )
