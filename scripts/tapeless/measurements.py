@@ -21,7 +21,7 @@ TABLE_FILE = Path(__file__).parent / "data" / "measurements.yaml"
 DENSITY_KG_M3 = 985.0
 """Density of every body, as SHAPY's published code has it."""
 
-_COARSE_M, _FINE_M = 0.005, 0.001
+_STEPS_M = (0.01, 0.0025, 0.001)
 
 
 @dataclass(frozen=True)
@@ -182,20 +182,21 @@ def _girth(subject: Subject, record: Measurement) -> float:
 
 def _largest_girth(subject: Subject, record: Measurement) -> float:
     low, high = sorted(map(subject.height_of, record.landmarks))
-
-    def girths(levels: np.ndarray) -> list[float]:
-        return [subject.tape.torso(float(level)).taut for level in levels]
-
-    coarse = np.append(np.arange(low, high, _COARSE_M), high)
-    best = coarse[int(np.argmax(girths(coarse)))]
-    fine = np.arange(max(low, best - _COARSE_M), min(high, best + _COARSE_M), _FINE_M)
-    return max(girths(np.append(fine, best)))
+    girths: dict[float, float] = {}
+    span = (low, high)
+    for step in _STEPS_M:
+        for level in {*np.arange(*span, step).tolist(), span[1]} - girths.keys():
+            girths[level] = subject.tape.torso(level).taut
+        best = max(girths, key=lambda level: girths[level])
+        span = (max(low, best - step), min(high, best + step))
+    return girths[best]
 
 
 def _mass(subject: Subject, _record: Measurement) -> float:
     if not subject.mesh.is_watertight:
         raise InvalidBodyError("faces leave holes in the surface, allowed is a closed one")
-    volume = float(subject.mesh.volume)
+    triangles = subject.mesh.triangles
+    volume = float(trimesh.triangles.mass_properties(triangles, skip_inertia=True)["volume"])
     if volume <= 0:
         raise InvalidBodyError("faces are turned inside out, allowed are normals outwards")
     return volume * DENSITY_KG_M3
