@@ -17,7 +17,7 @@ from tapeless.keypoints import Person
 from tapeless.pictures.heads import Head, Picture, head_of
 
 _SMALLEST_TILE_PX = 240
-_TILE_STEP = 0.6
+_TILE_STEP = 0.75
 _SMALLEST_PATCH_PX = 4
 _SHORT_RANGE, _FULL_RANGE = 0, 1
 # The full-range model hardly ever takes something else for a face, so that doubtful finds count;

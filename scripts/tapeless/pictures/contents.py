@@ -1,0 +1,173 @@
+"""What a contact sheet tells of a video, read from the files of its stages."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from tapeless.bodies import Body
+from tapeless.keypoints import POSE_SUFFIX, Person, read_people, read_person
+from tapeless.outcomes import REJECTION_CODES, Outcome
+
+_SCALES = {
+    "known_height": "from the height given",
+    "estimated": "estimated, as no height was given",
+}
+
+
+@dataclass(frozen=True)
+class SheetInputs:
+    """Where the stages of one video have left their files; every one must exist."""
+
+    pictures: Path
+    keypoints_table: Path
+    pose: Path
+    keypoints: Path
+    silhouettes: Path
+    bodies: Path
+    statistics: Path
+    outcome: Path
+
+
+@dataclass(frozen=True, eq=False)
+class SheetFrame:
+    """One sampled frame.
+
+    `code` and `reason` say why it was dropped and are None when it was kept; `people` is everybody
+    found in it, `person` the one who is measured; `body` is the number of the fitted body that
+    rests on the frame, in `Contents.bodies`.
+    """
+
+    picture: Path
+    time_s: float | None = None
+    code: str | None = None
+    reason: str | None = None
+    people: Sequence[Person] = ()
+    person: Person | None = None
+    silhouette: Path | None = None
+    body: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The frame's name."""
+        return self.picture.stem
+
+
+@dataclass(frozen=True)
+class Number:
+    """One measurement: its median and the ends of its 95 % interval, in `unit`."""
+
+    measurement: str
+    unit: str
+    median: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, eq=False)
+class Contents:
+    """Everything that a sheet shows.
+
+    `code` and `reason` are None exactly when the video was measured; `facts` are labels and values.
+    """
+
+    video: str
+    subject: str | None
+    code: str | None
+    reason: str | None
+    facts: Sequence[tuple[str, str]]
+    numbers: Sequence[Number]
+    frames: Sequence[SheetFrame]
+    bodies: Sequence[Body]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the video was measured."""
+        return self.code is None
+
+
+def read_contents(inputs: SheetInputs, video: str, subject: str | None) -> Contents:
+    """Reads what the sheet of a video shows, whichever stage rejected it."""
+    bodies = [Body.load(path) for path in sorted(inputs.bodies.glob("estimate_*.npz"))]
+    verdict = json.loads(inputs.outcome.read_text(encoding="utf-8"))
+    return Contents(
+        video=video,
+        subject=subject or None,
+        code=verdict["code"],
+        reason=verdict["reason"],
+        facts=list(_facts(verdict, bodies)),
+        numbers=list(_numbers(inputs.statistics)),
+        frames=_frames(inputs, bodies),
+        bodies=bodies,
+    )
+
+
+def typical_body(bodies: Sequence[Body]) -> Body:
+    """The body of middle volume, and so of middle mass."""
+    return sorted(bodies, key=_volume)[(len(bodies) - 1) // 2]
+
+
+def _volume(body: Body) -> float:
+    a, b, c = np.moveaxis(body.vertices.astype(np.float64)[body.faces], 1, 0)
+    return float((a * np.cross(b, c)).sum() / 6)
+
+
+def _facts(
+    verdict: Mapping[str, str | int | None], bodies: Sequence[Body]
+) -> Iterator[tuple[str, str]]:
+    if sampled := verdict.get("frames_sampled"):
+        yield "frames", f"{sampled} sampled, {verdict.get('frames_used') or 0} used"
+    if verdict.get("estimates"):
+        yield "estimates", str(verdict["estimates"])
+    if pose := verdict.get("pose_backend"):
+        yield "pose", str(pose)
+    if bodies:
+        yield "body", f"{bodies[0].backend} {bodies[0].backend_version}"
+    elif shape := verdict.get("shape_backend"):
+        yield "body", str(shape)
+    if scale := verdict.get("scale"):
+        yield "scale", _SCALES[str(scale)]
+
+
+def _numbers(statistics: Path) -> Iterator[Number]:
+    with statistics.open(encoding="utf-8", newline="") as file:
+        for row in csv.DictReader(file):
+            median, low, high = (float(row[column]) for column in ("50%", "low", "high"))
+            yield Number(row["measurement"], row["unit"], median, low, high)
+
+
+def _frames(inputs: SheetInputs, bodies: Sequence[Body]) -> list[SheetFrame]:
+    with inputs.keypoints_table.open(encoding="utf-8", newline="") as file:
+        rows = {row["frame"]: row for row in csv.DictReader(file)}
+    owner = {str(frame): n for n, body in enumerate(bodies) for frame in body.frames}
+    cut_out = Outcome.read(inputs.silhouettes).is_ok
+    return [
+        _frame(inputs, picture, rows.get(picture.stem), cut_out, owner.get(picture.stem))
+        for picture in sorted(inputs.pictures.glob("*.jpg"))
+    ]
+
+
+def _frame(
+    inputs: SheetInputs, picture: Path, row: dict[str, str] | None, cut_out: bool, body: int | None
+) -> SheetFrame:
+    name = picture.stem
+    pose, keypoints = inputs.pose / f"{name}{POSE_SUFFIX}", inputs.keypoints / f"{name}.json"
+    silhouette = inputs.silhouettes / f"{name}.png"
+    code, reason = (row["code"] or None, row["reason"] or None) if row else (None, None)
+    if code is None and cut_out and not silhouette.exists():
+        code, reason = "no_silhouette", REJECTION_CODES["no_silhouette"]
+    return SheetFrame(
+        picture=picture,
+        time_s=float(row["time_s"]) if row else None,
+        code=code,
+        reason=reason,
+        people=read_people(pose) if pose.exists() else (),
+        person=read_person(keypoints) if keypoints.exists() and code is None else None,
+        silhouette=silhouette if silhouette.exists() else None,
+        body=body,
+    )
