@@ -163,7 +163,8 @@ class _Draft:
 def draw_adults(count: int, seed: int, *, varied_beyond_prior: bool = False) -> list[Adult]:
     """Draws adults, women and men in turn.
 
-    The same seed gives the same people, and a longer list begins with the people of a shorter one.
+    The same seed gives the same people (but for rounding), and a longer list begins with the
+    people of a shorter one.
     """
     adults: dict[int, Adult] = {}
     attempt = 0
