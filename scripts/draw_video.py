@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(inputs: SheetInputs, sheet: Path, *, video: str, subject: str | None) -> None:
+def main(inputs: SheetInputs, sheet: Path) -> None:
     """Runs the stage for one video."""
-    draw_sheet(read_contents(inputs, video, subject), sheet)
+    draw_sheet(read_contents(inputs), sheet)
 
 
 if __name__ == "__main__":
@@ -37,6 +37,4 @@ if __name__ == "__main__":
                 outcome=Path(snakemake.input.outcome),
             ),
             Path(snakemake.output.sheet),
-            video=snakemake.params.video,
-            subject=snakemake.params.subject,
         )

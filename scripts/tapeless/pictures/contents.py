@@ -91,13 +91,13 @@ class Contents:
         return self.code is None
 
 
-def read_contents(inputs: SheetInputs, video: str, subject: str | None) -> Contents:
+def read_contents(inputs: SheetInputs) -> Contents:
     """Reads what the sheet of a video shows, whichever stage rejected it."""
     bodies = [Body.load(path) for path in sorted(inputs.bodies.glob("estimate_*.npz"))]
     verdict = json.loads(inputs.outcome.read_text(encoding="utf-8"))
     return Contents(
-        video=video,
-        subject=subject or None,
+        video=verdict["video"],
+        subject=verdict["subject"] or None,
         code=verdict["code"],
         reason=verdict["reason"],
         facts=list(_facts(verdict, bodies)),

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
 from tapeless.pictures.contents import Contents, Number, typical_body
@@ -22,8 +20,7 @@ from tapeless.pictures.lettering import (
     printable,
     wrap,
 )
-
-Floats = npt.NDArray[np.floating]
+from tapeless.pictures.tapes import tapes_around
 
 _GAP_PX = 56
 _TABLE_PX = 500
@@ -64,8 +61,8 @@ class Column:
         return self.image.crop((0, 0, self.width, min(self.y, _TALLEST_PX)))
 
 
-def draw_header(contents: Contents, tapes: Mapping[str, Floats], width: int) -> Image.Image:
-    """The header at a width in px; `tapes` are drawn around the body, see `draw_figure`."""
+def draw_header(contents: Contents, width: int) -> Image.Image:
+    """The header at a width in px; a measured video's has the numbers and the body."""
     if not contents.is_measured:
         return _draw_story(contents, width)
     story = _draw_story(contents, width - _TABLE_PX - _FIGURE_PX - 2 * _GAP_PX)
@@ -76,7 +73,7 @@ def draw_header(contents: Contents, tapes: Mapping[str, Floats], width: int) -> 
     header.paste(table, (story.width + _GAP_PX, 0))
     if contents.bodies:
         body = typical_body(contents.bodies)
-        figure = draw_figure(body, tapes, (_FIGURE_PX, _FIGURE_HEIGHT_PX))
+        figure = draw_figure(body, tapes_around(body), (_FIGURE_PX, _FIGURE_HEIGHT_PX))
         header.paste(figure, (width - _FIGURE_PX, 0))
     return header
 

@@ -68,7 +68,7 @@ class BodyRenderer:
         for source, intensity in _LIGHTS:
             scene.add(pyrender.DirectionalLight(intensity=intensity), pose=_shining_from(source))
         picture, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.RGBA)
-        return np.asarray(picture, dtype=np.uint8)
+        return np.array(picture, dtype=np.uint8)
 
 
 def _mesh(vertices: Floats, faces: Ints) -> pyrender.Mesh:

@@ -22,7 +22,7 @@ _GAP_PX = 20
 def draw_sheet(contents: Contents, path: Path) -> None:
     """Writes the contact sheet of a video as a PNG."""
     inner = WIDTH_PX - 2 * _MARGIN_PX
-    blocks = [draw_header(contents, {}, inner)]
+    blocks = [draw_header(contents, inner)]
     if contents.frames:
         blocks.append(_rule(inner))
         if any(frame.person is not None for frame in contents.frames):
