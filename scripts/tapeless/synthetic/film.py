@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from pathlib import Path
 
 import cv2
@@ -35,7 +36,8 @@ _UNEVEN_TURN = 0.02
 class Shot:
     """How long and how large a video is, and how far the person turns in it.
 
-    A turn of 0 shows the front only; 360 is once around.
+    A turn of 0 shows the front only; 360 is once around. Rendering a pose takes a fifth of a
+    second, so a long video at a high rate may hold each pose for some frames.
     """
 
     width_px: int = 720
@@ -43,11 +45,12 @@ class Shot:
     seconds: float = 3.0
     frames_per_second: int = 12
     turn_degrees: float = 360.0
+    held: int = 1
 
     @property
-    def frames(self) -> int:
-        """Number of frames in the video."""
-        return round(self.seconds * self.frames_per_second)
+    def poses(self) -> int:
+        """Number of poses, each shown in `held` frames."""
+        return round(self.seconds * self.frames_per_second / self.held)
 
 
 def film_person(
@@ -69,7 +72,7 @@ def film_person(
     room = shade_floor(paint_room(camera, generator), camera)
     colours = dress(load_model(), vertices[0], generator)
     pictures = _cut_outs(_turning(adult, shot, generator), colours, camera, generator)
-    _encode(_composed(room, pictures, generator, masks), video, shot)
+    _encode(_composed(room, _held(pictures, shot.held), generator, masks), video, shot)
     return camera
 
 
@@ -84,15 +87,16 @@ def film_empty_room(video: Path, *, seed: int, shot: Shot | None = None) -> None
     camera = Camera.framing(1.7, shot.width_px, shot.height_px, generator)
     nobody = np.zeros((shot.height_px, shot.width_px, 4), np.float32)
     room = paint_room(camera, generator)
-    _encode(_composed(room, [nobody] * shot.frames, generator, None), video, shot)
+    empty = repeat(nobody, shot.poses * shot.held)
+    _encode(_composed(room, empty, generator, None), video, shot)
 
 
 def _turning(adult: Adult, shot: Shot, generator: np.random.Generator) -> Iterator[Floats]:
     """The posed vertices (V, 3) of each frame in the world, on the floor."""
     model = load_model()
     phenotypes, local_changes = parameters_of([adult])
-    poses = stand_and_sway(model, shot.frames, generator)
-    time = np.linspace(0, 1, shot.frames, endpoint=False)
+    poses = stand_and_sway(model, shot.poses, generator)
+    time = np.linspace(0, 1, shot.poses, endpoint=False)
     wobble = _UNEVEN_TURN * np.sin(2 * np.pi * (time + generator.random()))
     yaws = np.radians(shot.turn_degrees * (time + wobble - wobble[0]))
     yaws += np.radians(generator.uniform(-8, 8))
@@ -122,6 +126,11 @@ def _cut_outs(
             yield rendered.astype(np.float32) / 255
     finally:
         renderer.delete()
+
+
+def _held(pictures: Iterable[Picture], times: int) -> Iterator[Picture]:
+    for picture in pictures:
+        yield from repeat(picture, times)
 
 
 def _lit_scene(camera: Camera, generator: np.random.Generator) -> pyrender.Scene:
