@@ -43,3 +43,11 @@ rule all:
         "<results>/summary.csv",
         "<results>/measurements.csv",
         "<results>/provenance.json",
+
+
+onstart:
+    take_run()
+
+
+onerror:
+    explain_failure()

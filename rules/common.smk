@@ -13,6 +13,7 @@ if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
 from tapeless.videosheet import read_videos
 
@@ -89,3 +90,24 @@ def sources_of(script):
         workflow.source_path(f"../scripts/{path.relative_to(SCRIPTS)}")
         for path in find_sources(SCRIPTS / script)
     ]
+
+
+def take_run():
+    """Keeps other runs out of this folder, and ends what a killed one left behind."""
+    try:
+        take_folder(Path.cwd())
+    except AnotherRunError as error:
+        raise WorkflowError(f"Nothing was run: {error}.")
+
+
+def explain_failure():
+    """Says that the reports are not those of this run, and how to go on."""
+    summary = workflow.pathvars.apply("<results>/summary.csv")
+    stale = (
+        f" {summary} is still that of an earlier run." if Path(summary).exists() else ""
+    )
+    logger.error(
+        "Some jobs failed because of this machine or of a fault in tapeless, not of the videos "
+        f"(those have rows that say so). What failed, and its log, is shown above.{stale} "
+        "Finished results are kept: the same command goes on from there."
+    )

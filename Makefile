@@ -1,0 +1,44 @@
+# `make demo` is the first thing to type; `make help` lists the rest.
+# PYTHON=python3.12 chooses the Python, TORCH=cuda the build of torch (see tools/setup).
+export PYTHON TORCH
+CORES ?= $(shell nproc)
+BIN := .venv/bin
+
+.DEFAULT_GOAL := help
+.PHONY: help demo setup setup-dev test lint format bench lock
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+demo: setup ## measure two rendered people of known measurements, and an empty room
+	@$(BIN)/tapeless demo
+
+setup: ## install what running needs (TORCH=cuda for NVIDIA cards)
+	@tools/setup
+
+setup-dev: ## and what tests and checks need
+	@tools/setup dev
+
+test: setup-dev ## run all tests
+	$(BIN)/python -m pytest
+
+lint: setup-dev ## run all checks of style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow rules benchmarks
+	$(BIN)/snakemake --lint
+	$(BIN)/mypy
+
+format: setup-dev ## put everything into the style that `make lint` checks
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+	$(BIN)/snakefmt Snakefile workflow rules benchmarks
+
+bench: setup ## measure accuracy and speed (an hour)
+	$(BIN)/snakemake --snakefile benchmarks/Snakefile --cores $(CORES)
+
+lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
+	  --custom-compile-command "make lock" --no-emit-package torch requirements.in -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
+	  --custom-compile-command "make lock" --no-emit-package torch requirements-dev.in -o requirements-dev.lock
