@@ -71,7 +71,9 @@ class Outcome:
             **self.counts,
         }
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        (directory / OUTCOME_FILE).write_text(text, encoding="utf-8")
+        # A reason may name a file whose name is no text; JSON reads the escape back as it was.
+        path = directory / OUTCOME_FILE
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
 
     @classmethod
     def read(cls, directory: Path) -> Outcome:
