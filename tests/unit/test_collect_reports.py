@@ -1,0 +1,352 @@
+"""From body files to the reports: what is measured, summed up, collected, and safe to open."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import pickle
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from solids import as_body, stack
+
+import collect_reports
+import measure_bodies
+import summarize_video
+from tapeless.bodies import InvalidBodyError
+from tapeless.outcomes import Outcome
+from tapeless.reports import safe_text, write_table
+
+# columns as users know them
+SUMMARY = (
+    "video,subject,status,code,reason,frames_sampled,frames_used,estimates,pose_backend,"
+    "shape_backend,scale,height_cm,height_cm_low,height_cm_high,chest_cm,chest_cm_low,chest_cm_high,"
+    "waist_cm,waist_cm_low,waist_cm_high,hips_cm,hips_cm_low,hips_cm_high,mass_kg,mass_kg_low,"
+    "mass_kg_high"
+)
+TIDY = "video,subject,measurement,unit,count,mean,std,min,25%,50%,75%,max,low,high,definition"
+ESTIMATES = "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,scale"
+
+
+class Project:
+    """The results folder of a test, filled by the real stages."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.videos: list[str] = []
+
+    def of(self, video: str, name: str) -> Path:
+        return self.folder / "videos" / video / name
+
+    def add(
+        self,
+        video: str,
+        waists_m: tuple[float, ...] = (0.79, 0.80, 0.82),
+        rejection: tuple[str, str] | None = None,
+        subject: str | None = None,
+    ) -> None:
+        self.videos.append(video)
+        stage = self.of(video, "measurements")
+        stage.mkdir(parents=True)
+        Outcome(*(rejection or ())).write(stage)
+        waists_m = () if rejection else waists_m
+        rows = [
+            f"estimate_{n},1.7,0.95,{w},1.02,65,known_height" for n, w in enumerate(waists_m, 1)
+        ]
+        lines(self.of(video, "measurements.csv"), ESTIMATES, *rows)
+        kept = [f"frame_{n:06d},{n},kept" for n in range(1, 9)] if waists_m else []
+        dropped = ["frame_000009,9,dropped", "frame_000010,10,dropped"]
+        lines(self.of(video, "keypoints.csv"), "frame,time_s,verdict", *kept, *dropped)
+        summarize_video.main(
+            stage,
+            self.of(video, "measurements.csv"),
+            self.of(video, "keypoints.csv"),
+            self.of(video, "statistics.csv"),
+            self.of(video, "outcome.json"),
+            video=video,
+            subject=subject,
+            pose_backend="mediapipe",
+            shape_backend="anny",
+        )
+
+    def collect(self) -> None:
+        collect_reports.main(
+            [self.of(video, "statistics.csv") for video in self.videos],
+            [self.of(video, "outcome.json") for video in self.videos],
+            self.folder / "summary.csv",
+            self.folder / "measurements.csv",
+        )
+
+    def summary(self) -> list[dict[str, str]]:
+        return read(self.folder / "summary.csv")
+
+    def tidy(self) -> list[dict[str, str]]:
+        return read(self.folder / "measurements.csv")
+
+
+def lines(path: Path, *content: str) -> None:
+    path.write_text("\n".join(content) + "\n", encoding="utf-8")
+
+
+def read(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    return Project(tmp_path)
+
+
+# measure_bodies
+
+
+@pytest.fixture
+def bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Eleven estimates of a tube, each a little wider, that pass for bodies."""
+    monkeypatch.setattr(
+        measure_bodies,
+        "measure_body",
+        lambda body: {
+            "height": float(body.vertices[:, 1].max()),
+            "chest": 0.9,
+            "waist": 2 * math.pi * float(body.vertices[:, 0].max()),
+            "hips": 1.0,
+            "mass": 60.0,
+        },
+    )
+    folder = tmp_path / "bodies"
+    folder.mkdir()
+    Outcome(counts={"estimates": 11}).write(folder)
+    for number in range(1, 12):
+        body = as_body(stack([0, 1.0, 1.8], 0.1 + 0.001 * number, 0.1, corners=12))
+        body.save(folder / f"estimate_{number}.npz")
+    return folder
+
+
+def test_every_estimate_is_a_plain_pickle_and_a_row(bodies: Path, tmp_path: Path) -> None:
+    measure_bodies.main(bodies, tmp_path / "measurements", tmp_path / "measurements.csv")
+
+    rows = read(tmp_path / "measurements.csv")
+    assert ",".join(rows[0]) == ESTIMATES
+    assert [row["estimate"] for row in rows] == [f"estimate_{n}" for n in range(1, 12)]
+    assert {row["scale"] for row in rows} == {"known_height"}
+    values = pickle.loads((tmp_path / "measurements" / "estimate_10.pkl").read_bytes())
+    assert type(values) is dict
+    assert {type(value) for value in values.values()} == {float}
+    assert float(rows[9]["waist_m"]) == pytest.approx(values["waist"], abs=1e-6)
+    assert Outcome.read(tmp_path / "measurements").counts == {"estimates": 11}
+
+
+def test_a_rejected_video_has_no_estimates_and_keeps_its_reason(tmp_path: Path) -> None:
+    (tmp_path / "bodies").mkdir()
+    Outcome("no_person", "Nobody is there.").write(tmp_path / "bodies")
+
+    measure_bodies.main(
+        tmp_path / "bodies", tmp_path / "measurements", tmp_path / "measurements.csv"
+    )
+
+    assert (tmp_path / "measurements.csv").read_text(encoding="utf-8") == ESTIMATES + "\n"
+    assert Outcome.read(tmp_path / "measurements") == Outcome("no_person", "Nobody is there.")
+
+
+def test_a_broken_body_fails_the_job_and_names_the_file(tmp_path: Path) -> None:
+    folder = tmp_path / "bodies"
+    folder.mkdir()
+    Outcome().write(folder)
+    as_body(stack([0, 1.0], 0.1, 0.1, corners=12)).save(folder / "estimate_1.npz")
+
+    with pytest.raises(InvalidBodyError, match=r"estimate_1\.npz: vertices has 26 rows"):
+        measure_bodies.main(folder, tmp_path / "measurements", tmp_path / "measurements.csv")
+
+
+def test_success_without_bodies_is_a_fault_of_the_program(tmp_path: Path) -> None:
+    (tmp_path / "bodies").mkdir()
+    Outcome().write(tmp_path / "bodies")
+
+    with pytest.raises(FileNotFoundError, match="no estimate_"):
+        measure_bodies.main(tmp_path / "bodies", tmp_path / "out", tmp_path / "out.csv")
+
+
+# summarize_video
+
+
+def test_a_measured_video_has_statistics_and_a_verdict(project: Project) -> None:
+    project.add("ann", subject="Ann")
+
+    rows = read(project.of("ann", "statistics.csv"))
+    verdict = json.loads(project.of("ann", "outcome.json").read_text(encoding="utf-8"))
+
+    assert ",".join(rows[0]) == TIDY
+    waist = next(row for row in rows if row["measurement"] == "waist")
+    assert float(waist["50%"]) == pytest.approx(80)
+    assert float(waist["mean"]) == pytest.approx(80.3333, abs=1e-3)
+    assert verdict == {
+        "video": "ann",
+        "subject": "Ann",
+        "outcome": "ok",
+        "code": None,
+        "reason": None,
+        "frames_sampled": 10,
+        "frames_used": 8,
+        "estimates": 3,
+        "pose_backend": "mediapipe",
+        "shape_backend": "anny",
+        "scale": "known_height",
+    }
+
+
+def test_a_rejected_video_has_a_header_and_the_reason(project: Project) -> None:
+    project.add("room", rejection=("no_person", "Nobody is there."))
+
+    verdict = json.loads(project.of("room", "outcome.json").read_text(encoding="utf-8"))
+
+    assert project.of("room", "statistics.csv").read_text(encoding="utf-8") == TIDY + "\n"
+    assert (verdict["outcome"], verdict["code"]) == ("rejected", "no_person")
+    assert (verdict["frames_sampled"], verdict["frames_used"], verdict["estimates"]) == (2, 0, 0)
+    assert verdict["scale"] is None
+
+
+# collect_reports
+
+
+def test_the_reports_have_the_promised_columns(project: Project) -> None:
+    project.add("ann")
+    project.collect()
+
+    assert ",".join(project.summary()[0]) == SUMMARY
+    assert ",".join(project.tidy()[0]) == TIDY
+
+
+def test_every_video_has_its_row_measured_or_rejected(project: Project) -> None:
+    project.add("room", rejection=("no_person", "Nobody is there."))
+    project.add("ann", subject="Ann")
+    project.collect()
+
+    ann, room = project.summary()
+
+    assert (ann["video"], ann["subject"], ann["status"], ann["code"]) == (
+        "ann",
+        "Ann",
+        "measured",
+        "",
+    )
+    assert (ann["frames_sampled"], ann["frames_used"], ann["estimates"]) == ("10", "8", "3")
+    assert (ann["height_cm"], ann["waist_cm"], ann["mass_kg"]) == ("170.0", "80.0", "65.0")
+    assert float(ann["waist_cm_low"]) < 80 < float(ann["waist_cm_high"])
+    assert (room["status"], room["code"]) == ("rejected", "no_person")
+    assert room["reason"] == "Nobody is there."
+    assert {room[name] for name in room if name.endswith(("_cm", "_kg", "_low", "_high"))} == {""}
+
+
+def test_the_tidy_report_has_a_row_per_video_and_measurement(project: Project) -> None:
+    project.add("room", rejection=("no_person", "Nobody is there."))
+    project.add("ann")
+    project.collect()
+
+    rows = project.tidy()
+
+    names = ["height", "chest", "waist", "hips", "mass"]
+    assert [(r["video"], r["measurement"]) for r in rows] == [
+        (video, name) for video in ("ann", "room") for name in names
+    ]
+    assert [r["count"] for r in rows] == ["3"] * 5 + ["0"] * 5
+    assert {r["50%"] for r in rows[5:]} == {""}
+    assert rows[2]["std"] == "1.53"
+    assert rows[2]["75%"] == "81.0"
+    assert rows[4]["unit"] == "kg"
+
+
+def test_pandas_reads_the_reports(project: Project) -> None:
+    project.add("room", rejection=("blurred", 'Too "soft", \nfilm again'))
+    project.add("ann")
+    project.collect()
+
+    summary = pd.read_csv(project.folder / "summary.csv")
+
+    assert summary["waist_cm"].dtype == float
+    assert summary.loc[summary["video"] == "room", "reason"].item() == 'Too "soft",  film again'
+
+
+def test_the_order_of_inputs_does_not_matter(project: Project) -> None:
+    for video in ("b", "a", "c"):
+        project.add(video)
+    project.collect()
+    before = (project.folder / "summary.csv").read_bytes()
+
+    project.videos.reverse()
+    project.collect()
+
+    assert (project.folder / "summary.csv").read_bytes() == before
+
+
+def test_a_collection_that_fails_leaves_the_old_reports(project: Project) -> None:
+    project.add("a")
+    project.collect()
+    before = project.tidy()
+    project.add("b")
+    project.of("b", "outcome.json").write_text("{ cut off", encoding="utf-8")
+
+    with pytest.raises(ValueError, match="Expecting"):
+        project.collect()
+
+    assert project.tidy() == before
+
+
+# safe to open
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "-start.mp4", " =1"])
+def test_no_cell_is_taken_for_a_formula(text: str, project: Project) -> None:
+    project.add("a", subject=text, rejection=("blurred", text))
+    project.collect()
+
+    row = project.summary()[0]
+
+    assert row["subject"] == f"'{text}"
+    assert row["reason"] == f"'{text}"
+
+
+def test_control_characters_do_not_break_rows(project: Project) -> None:
+    project.add("a", subject="\r\n=1", rejection=("blurred", "one\nand\x00 two, \udce9"))
+    project.collect()
+
+    row = project.summary()[0]
+
+    assert row["subject"] == "' =1"
+    assert row["reason"] == r"one and  two, \udce9"
+
+
+def test_numbers_below_zero_stay_numbers(tmp_path: Path) -> None:
+    write_table(tmp_path / "a.csv", ["x", "y"], [{"x": -1.5, "y": None}, {"x": math.nan}])
+
+    assert (tmp_path / "a.csv").read_text(encoding="utf-8") == "x,y\n-1.5,\n,\n"
+
+
+@given(st.text())
+def test_text_is_one_line_that_starts_no_formula(text: str) -> None:
+    cell = safe_text(text)
+
+    assert not cell.lstrip().startswith(("=", "+", "-", "@"))
+    assert "\n" not in cell
+    assert "\r" not in cell
+    if text.isprintable():
+        assert cell.removeprefix("'") == text.removeprefix("'")
+
+
+def test_a_table_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    write_table(path, ["x"], [{"x": 1}])
+
+    def rows():
+        yield {"x": 2}
+        raise OSError("no space left on device")
+
+    with pytest.raises(OSError, match="no space"):
+        write_table(path, ["x"], rows())
+
+    assert path.read_text(encoding="utf-8") == "x\n1\n"
