@@ -28,6 +28,7 @@ include: "rules/select_keypoints.smk"
 include: "rules/segment_person.smk"
 include: "rules/blur_faces.smk"
 include: f"rules/shape_{config['shape']['backend']}.smk"
+include: "rules/forget_frames.smk"
 include: "rules/measure_bodies.smk"
 include: "rules/summarize_video.smk"
 include: "rules/draw_video.smk"
@@ -40,6 +41,9 @@ rule all:
     input:
         of_every_video("<results>/videos/{video}/outcome.json"),
         of_every_video("<results>/videos/{video}/sheet.png"),
+        []
+        if config["keep_frames"]
+        else of_every_video("<results>/videos/{video}/frames_forgotten"),
         "<results>/summary.csv",
         "<results>/measurements.csv",
         "<results>/provenance.json",

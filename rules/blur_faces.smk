@@ -9,6 +9,7 @@ rule blur_faces:
         "<logs>/blur_faces/{video}.log",
     benchmark:
         "<benchmarks>/blur_faces/{video}.tsv"
+    priority: 3
     conda:
         "../envs/mediapipe.yaml"
     threads: 2

@@ -1,5 +1,6 @@
 # The configuration, the videos, and what the rules share. The logic lies in scripts/tapeless.
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -37,10 +38,12 @@ config.update(with_defaults(config, read_schema("config")))
 VIDEOS, video_faults = read_videos(config, read_schema("videos"))
 check(find_config_faults(config, read_schema("config")) + video_faults)
 
-# Anny keeps the files that it makes here, not in the user's home; jobs inherit it.
+# For the jobs: where Anny keeps the files that it makes (else in the user's home), and what was
+# typed, for the provenance.
 os.environ.setdefault(
     "ANNY_CACHE_DIR", str(Path(workflow.pathvars.apply("<resources>/anny")).absolute())
 )
+os.environ.setdefault("TAPELESS_COMMAND", shlex.join(sys.argv))
 
 
 wildcard_constraints:
@@ -84,8 +87,6 @@ def span_of_video(name):
 
 def sources_of(script):
     """The library files behind a script, as inputs, so that editing one reruns what needs it."""
-    if not (SCRIPTS / script).exists():  # until all stages are there
-        return []
     return [
         workflow.source_path(f"../scripts/{path.relative_to(SCRIPTS)}")
         for path in find_sources(SCRIPTS / script)

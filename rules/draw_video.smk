@@ -20,13 +20,12 @@ rule draw_video:
         "<logs>/draw_video/{video}.log",
     benchmark:
         "<benchmarks>/draw_video/{video}.tsv"
+    priority: 7
     conda:
         "../envs/pictures.yaml"
     resources:
         mem_mb=1500,
         runtime="10m",
-    params:
-        video="{video}",
     message:
         "Drawing the contact sheet of {wildcards.video}"
     script:

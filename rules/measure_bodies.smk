@@ -9,6 +9,7 @@ rule measure_bodies:
         "<logs>/measure_bodies/{video}.log",
     benchmark:
         "<benchmarks>/measure_bodies/{video}.tsv"
+    priority: 5
     conda:
         "../envs/measure.yaml"
     resources:

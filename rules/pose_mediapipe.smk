@@ -8,6 +8,7 @@ rule estimate_pose:
         "<logs>/estimate_pose/{video}.log",
     benchmark:
         "<benchmarks>/estimate_pose/{video}.tsv"
+    priority: 1
     conda:
         "../envs/mediapipe.yaml"
     threads: 2

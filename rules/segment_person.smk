@@ -9,6 +9,7 @@ rule segment_person:
         "<logs>/segment_person/{video}.log",
     benchmark:
         "<benchmarks>/segment_person/{video}.tsv"
+    priority: 3
     conda:
         "../envs/mediapipe.yaml"
     threads: 2

@@ -11,6 +11,7 @@ rule select_keypoints:
         "<logs>/select_keypoints/{video}.log",
     benchmark:
         "<benchmarks>/select_keypoints/{video}.tsv"
+    priority: 2
     conda:
         "../envs/mediapipe.yaml"
     resources:

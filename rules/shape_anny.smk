@@ -32,6 +32,7 @@ rule estimate_shape:
         "<logs>/estimate_shape/{video}.log",
     benchmark:
         "<benchmarks>/estimate_shape/{video}.tsv"
+    priority: 4
     conda:
         "../envs/anny.yaml"
     threads: 2
@@ -40,7 +41,6 @@ rule estimate_shape:
         runtime="1h",
         gpu=int(config["shape"]["device"] == "cuda"),
     params:
-        video="{video}",
         height_cm=of_video("height_cm"),
         sex=of_video("sex"),
         estimates=config["shape"]["estimates"],

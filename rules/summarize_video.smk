@@ -16,6 +16,7 @@ rule summarize_video:
         "<logs>/summarize_video/{video}.log",
     benchmark:
         "<benchmarks>/summarize_video/{video}.tsv"
+    priority: 6
     conda:
         "../envs/measure.yaml"
     resources:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pictures.keeping import keep_pictures
+from tapeless.video.recall import recall_frames
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -28,6 +29,7 @@ def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool) -> None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
+        recall_frames(Path(snakemake.input.frames), snakemake.threads)
         main(
             Path(snakemake.input.frames),
             Path(snakemake.input.pose),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pose.mediapipe import estimate_pose
+from tapeless.video.recall import recall_frames
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -25,6 +26,7 @@ def main(frames: Path, pose: Path, *, min_visibility: float) -> None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
+        recall_frames(Path(snakemake.input.frames), snakemake.threads)
         main(
             Path(snakemake.input.frames),
             Path(snakemake.output.pose),

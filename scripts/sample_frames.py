@@ -1,8 +1,9 @@
 """Takes pictures of a video, evenly spaced in time.
 
-Reads a video file; writes a directory with `frame_000001.png`, ... and `outcome.json`, and a table
-with time, frame of the video, size and sharpness of each. A file that is no video, or shows
-nothing in the chosen span, is rejected; its table has no rows.
+Reads a video file; writes a directory with `frame_000001.png`, ..., `recipe.json` (how to take the
+same pictures again) and `outcome.json`, and a table with time, frame of the video, size and
+sharpness of each. A file that is no video, or shows nothing in the chosen span, is rejected; its
+table has no rows.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.video import Sampling, sample_frames, write_table
+from tapeless.video.recall import write_recipe
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -26,6 +28,7 @@ def main(video: Path, frames: Path, table: Path, *, sampling: Sampling, threads:
     def work() -> Mapping[str, int]:
         sampled = sample_frames(video, frames, sampling, threads)
         write_table(table, sampled)
+        write_recipe(frames, video, sampling)
         return {"frames_sampled": len(sampled)}
 
     run_stage(frames, [], work)
@@ -34,7 +37,7 @@ def main(video: Path, frames: Path, table: Path, *, sampling: Sampling, threads:
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            Path(snakemake.input.video),
+            Path(snakemake.params.path),
             Path(snakemake.output.frames),
             Path(snakemake.output.frames_table),
             sampling=Sampling(
