@@ -41,9 +41,11 @@ rule all:
     input:
         of_every_video("<results>/videos/{video}/outcome.json"),
         of_every_video("<results>/videos/{video}/sheet.png"),
-        []
-        if config["keep_frames"]
-        else of_every_video("<results>/videos/{video}/frames_forgotten"),
+        branch(
+            config["keep_frames"],
+            then=[],
+            otherwise=of_every_video("<results>/videos/{video}/frames_forgotten"),
+        ),
         "<results>/summary.csv",
         "<results>/measurements.csv",
         "<results>/provenance.json",

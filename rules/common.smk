@@ -7,9 +7,7 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 
-SCRIPTS = (
-    Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
-)
+SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
@@ -104,9 +102,7 @@ def take_run():
 def explain_failure():
     """Says that the reports are not those of this run, and how to go on."""
     summary = workflow.pathvars.apply("<results>/summary.csv")
-    stale = (
-        f" {summary} is still that of an earlier run." if Path(summary).exists() else ""
-    )
+    stale = f" {summary} is still that of an earlier run." if Path(summary).exists() else ""
     logger.error(
         "Some jobs failed because of this machine or of a fault in tapeless, not of the videos "
         f"(those have rows that say so). What failed, and its log, is shown above.{stale} "
