@@ -6,8 +6,6 @@ recognition unless `blur_faces` is false. A video rejected because nobody was fo
 pictures, so that its contact sheet can show them.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -4,8 +4,6 @@ Reads nothing but the Anny package; writes the space (npz). The population behin
 with a fixed seed, so that every machine gets the same space.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

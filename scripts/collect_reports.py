@@ -5,8 +5,6 @@ video) and `measurements.csv` (tidy, a row per video and measurement). A rejecte
 rows, without numbers. Videos are sorted by id, so that the same results give the same files.
 """
 
-from __future__ import annotations
-
 import csv
 import json
 from collections.abc import Sequence

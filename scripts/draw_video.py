@@ -5,8 +5,6 @@ silhouettes, the bodies, the statistics and the final verdict; writes one PNG. A
 a sheet, too, with whatever its stages left.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

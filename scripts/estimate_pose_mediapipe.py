@@ -5,8 +5,6 @@ BODY_25 order and in pixels of the frame, also for frames without anybody. Nothi
 the models lie inside MediaPipe's wheel.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -3,8 +3,6 @@
 Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz` ... below `bodies`.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -4,8 +4,6 @@ Reads the body files; writes a directory with a pickle per estimate, a plain dic
 name to SI value, and a table with a row per estimate. The table of a rejected video has no rows.
 """
 
-from __future__ import annotations
-
 import pickle
 from pathlib import Path
 from typing import TYPE_CHECKING, Any

@@ -6,8 +6,6 @@ sharpness of each. A file that is no video, or shows nothing in the chosen span,
 table has no rows.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING

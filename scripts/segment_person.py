@@ -5,8 +5,6 @@ directory with one 8-bit grey picture per frame, of the frame's size: value / 25
 probability of belonging to the person.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

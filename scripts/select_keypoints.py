@@ -6,8 +6,6 @@ person, and a table with a row for every sampled frame: kept, or the reason why 
 written also when the video is rejected.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING
 

@@ -5,8 +5,6 @@ before; writes `statistics.csv` (pandas' `describe()` in centimetres and kilogra
 interval of the median) and `outcome.json`. The statistics of a rejected video have no rows.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 

@@ -5,8 +5,6 @@ It is written anew whenever the reports are. Nothing depends on it and none of i
 a rule but the configuration, so that a new date or command line never computes anything again.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from datetime import datetime
