@@ -1,0 +1,129 @@
+"""Writes the pages of the documentation that are made from tables of the program.
+
+`python docs/generate.py` writes `measurements.md` and `rejections.md` beside this file, or into the
+folder given as its argument.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from tapeless.measurements import Anatomy, Measurement, Table, load_table
+from tapeless.outcomes import REJECTION_CODES
+
+NOTICE = "<!-- Made by docs/generate.py: edit {source} instead. -->"
+
+
+def measurements_page(table: Table) -> str:
+    """The page that defines every measurement."""
+    rows = [
+        (f"`{record.name}`", record.unit.report, record.definition, _standard(record))
+        for record in table.measurements
+    ]
+    sections = "\n".join(_section(record) for record in table.measurements)
+    places = "\n".join(_places(name, anatomy) for name, anatomy in table.topologies.items())
+    return f"""{NOTICE.format(source="scripts/tapeless/data/measurements.yaml")}
+
+# Measurements
+
+Table of definitions, version {table.version}. All are taken on the *unposed* body: the person's own
+shape, standing upright as the body model stands (Anny with the arms held away and the legs slightly
+apart, SMPL-X with the arms held out). The numbers say what a tape would show on that body, not what
+it would show on a person who breathes, slouches or is dressed.
+
+{_markdown_table(("name", "unit", "definition", "closest published definition"), rows)}
+
+*Taut* is the perimeter of the convex hull of the cut: as a tape lies, straight over every hollow.
+The contour into every hollow is longer, by 2 to 4 cm at the hips and at a woman's chest.
+
+*Arms excluded*: a plane cuts a body in several closed contours. One that lies around the bones of
+an arm, from shoulder to fingers, is left out; the rest is wrapped together (at the crotch, both
+thighs). Where an arm and the torso are one contour, the tape ends at the width that the torso has
+just below the armpit.
+
+The reports give each value with its 95 % interval, `low` to `high`: [data files](data-files.md)
+explains it. In the tables of one video's estimates the same names stand in metres and kilograms.
+
+{sections}
+## Landmarks
+
+Vertex numbers on each body model. Of several vertices the mean is taken.
+
+{places}
+## Adding a measurement
+
+Add a record to `scripts/tapeless/data/measurements.yaml`: its name becomes a column of every
+report. If no kind of algorithm there does it, write one in `scripts/tapeless/measurements.py` and
+enter it in `ALGORITHMS`. Add what can be wrong with it to `scripts/tapeless/data/uncertainty.csv`,
+then run `python docs/generate.py`. A change that moves the numbers of a measurement raises its
+version.
+"""
+
+
+def rejections_page(codes: Mapping[str, str]) -> str:
+    """The page that lists every code of a rejection."""
+    rows = [(f"`{code}`", meaning) for code, meaning in codes.items()]
+    return f"""{NOTICE.format(source="REJECTION_CODES in scripts/tapeless/outcomes.py")}
+
+# Rejections
+
+A video that cannot be measured is a result. It has its row in `summary.csv` with the status
+`rejected`, one of the codes below, and a reason: a sentence that says what was seen and what to do.
+The run goes on with the other videos and ends with exit status 0.
+
+The same codes say in `keypoints.csv` why a single frame was not used. A video is rejected when too
+few frames are left, with the code that explains at least half of those that show somebody, or else
+with `too_few_frames`.
+
+{_markdown_table(("code", "meaning"), rows)}
+
+The list is closed: a program can rely on it. What is broken about the *machine* (a full disk,
+missing memory, a missing package) is no rejection: the job fails, Snakemake says so and ends with an
+exit status other than 0, and the same command runs it again.
+"""
+
+
+def _standard(record: Measurement) -> str:
+    return ", ".join(filter(None, (record.standard, record.clause))) or "–"
+
+
+def _section(record: Measurement) -> str:
+    facts = [
+        ("Definition", record.definition),
+        ("Plane", record.plane),
+        ("Landmarks", ", ".join(record.landmarks) or "none"),
+        ("Closest published definition", _standard(record)),
+        ("Note", record.note),
+        ("Version", str(record.version)),
+    ]
+    lines = "\n".join(f"- {name}: {text}" for name, text in facts)
+    return f"## {record.name}\n\n{lines}\n"
+
+
+def _places(name: str, anatomy: Anatomy) -> str:
+    rows = [
+        (landmark, ", ".join(map(str, numbers))) for landmark, numbers in anatomy.landmarks.items()
+    ]
+    table = _markdown_table(("landmark", "vertices"), rows)
+    return f"**{name}** ({anatomy.vertices:,} vertices). {anatomy.source}\n\n{table}\n"
+
+
+def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
+
+
+def main(folder: Path) -> None:
+    """Writes all pages into a folder."""
+    pages = {
+        "measurements.md": measurements_page(load_table()),
+        "rejections.md": rejections_page(REJECTION_CODES),
+    }
+    for name, text in pages.items():
+        (folder / name).write_text(text, encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path(__file__).parent)
