@@ -80,8 +80,8 @@ with `too_few_frames`.
 {_markdown_table(("code", "meaning"), rows)}
 
 The list is closed: a program can rely on it. What is broken about the *machine* (a full disk,
-missing memory, a missing package) is no rejection: the job fails, Snakemake says so and ends with an
-exit status other than 0, and the same command runs it again.
+missing memory, a missing package) is no rejection: the job fails, Snakemake says so and ends with
+an exit status other than 0, and the same command runs it again.
 """
 
 
