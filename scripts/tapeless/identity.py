@@ -1,9 +1,9 @@
 """Who is who: sorts the sightings of people in the frames of one video into persons.
 
-Two sightings are one person when their clothes have the same colours, or nearly so while place and
-size agree. Somebody who turns in place changes colours little by little, somebody who walks changes
-place and size little by little, and sightings are joined one to the next: either may go a long way.
-Two sightings in one frame are never one person.
+Two sightings are one person when their clothes have the same colours, or roughly so while place
+and size agree. Somebody who turns in place changes colours little by little, somebody who walks
+changes place and size little by little, and sightings are joined one to the next: either may go
+a long way. Two sightings in one frame are never one person.
 """
 
 from __future__ import annotations
@@ -15,112 +15,127 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
 
 from tapeless.keypoints import Person
 
-_BINS = 64
 _TORSO = ("RShoulder", "LShoulder", "LHip", "RHip")
-_LEGS = (("RHip", "RKnee"), ("LHip", "LKnee"))
-_LIGHTNESS_WEIGHT = 0.5  # light and shadow change lightness, not hue
-_SAME_COLOURS = 9.0  # colour distance below which place does not matter, CIELAB units
-_PLACE_BONUS = 9.0  # how much more the colours may differ when place and size fully agree
+_THIGHS = (("RHip", "RKnee"), ("LHip", "LKnee"))
+_SHINS = (("RKnee", "RAnkle"), ("LKnee", "LAnkle"))
+_SIDEWAYS = 0.4  # shoulders this narrow, in lengths of the torso: an arm hides what is worn there
+_THIGH_WIDTH, _SHIN_WIDTH = 0.04, 0.03  # of the strips looked at, in heights of the person
+
+# Histogram of colours in CIELAB: L in 0..100, a and b in -64..64; then blurred, so that the same
+# cloth in another light counts as alike, in L above all.
+_BINS = (16, 24, 24)
+_LIMITS = ((0, 100), (-64, 64), (-64, 64))
+_BLUR_BINS = (1.3, 1.0, 1.0)
+
+# How unlike the colours of one person may be: the share not in common. On eight people who turn
+# once before a camera, 99 % of the pairs of sightings of one stay below 0.39, and 95 % of those of
+# two lie above 0.63; two people in a park in dull clothes, back-lit, lie above 0.44.
+_ALIKE = 0.38  # when place says nothing
+_ALIKE_DESPITE_PLACE = 0.20  # when place and size contradict
+_ALIKE_IN_PLACE = 0.70  # when place and size agree, a moment apart
 _REACH = (0.3, 1.0)  # how far a person gets: at once, and per second; in body heights
 _GROWTH = (0.1, 0.3)  # how much a person's size changes: at once, and per second; natural log
+
+Colours = tuple[NDArray[np.float32] | None, ...]
 
 
 @dataclass(frozen=True, eq=False)
 class Sighting:
-    """One person in one frame. `colours` is what `clothing_colours` says, None where unseen."""
+    """One person in one frame. `colours` is what `clothing_colours` says of them."""
 
     frame: int
     time_s: float
     person: Person
-    colours: NDArray[np.float64] | None
+    colours: Colours
 
 
-def clothing_colours(picture: NDArray[np.uint8], person: Person) -> NDArray[np.float64] | None:
-    """How the colours of torso and thighs are distributed, (2, 3, 64), None when both are hidden.
+def clothing_colours(picture: NDArray[np.uint8], person: Person) -> Colours:
+    """The colours on torso, thighs and shins of a person in an RGB picture (H, W, 3).
 
-    Each row is the cumulative histogram of one CIELAB channel (L, a, b over -128..128) within
-    the torso's quadrilateral or along the thighs, RGB picture (H, W, 3) given; NaN for a part
-    that is hidden.
+    Each is a smoothed histogram over CIELAB that sums to 1, or None where that part is hidden.
     """
     left, top, right, bottom = _crop(person, picture.shape)
-    lab = np.asarray(
-        cv2.cvtColor(picture[top:bottom, left:right].astype(np.float32) / 255, cv2.COLOR_RGB2LAB),
-        np.float32,
-    )
+    if right - left < 2 or bottom - top < 2:
+        return None, None, None
+    crop = picture[top:bottom, left:right].astype(np.float32) / 255
+    lab = np.asarray(cv2.cvtColor(crop, cv2.COLOR_RGB2LAB), np.float32)
     offset = np.array([left, top])
-    parts = (_torso_mask(lab.shape[:2], person, offset), _legs_mask(lab.shape[:2], person, offset))
-    rows = np.stack([_cumulative(lab[mask]) for mask in parts])
-    return None if np.isnan(rows).all() else rows
+    masks = (
+        _torso_mask(lab.shape, person, offset),
+        _legs_mask(lab.shape, person, offset, _THIGHS, _THIGH_WIDTH),
+        _legs_mask(lab.shape, person, offset, _SHINS, _SHIN_WIDTH),
+    )
+    return tuple(_histogram(lab[mask]) for mask in masks)
 
 
 def group_sightings(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
     """Sorts sightings into persons, each with at most one sighting per frame, largest group first.
 
-    The closest two groups are joined first (single linkage), unless that would put two sightings
-    of one frame together.
+    The two that are most surely the same are joined first (single linkage), unless that would
+    put two sightings of one frame together.
     """
-    groups = [[sighting] for sighting in sightings]
-    member = dict(enumerate(groups))
-    costs = sorted(
-        (_difference(a, b), i, j)
-        for (i, a), (j, b) in itertools.combinations(enumerate(sightings), 2)
-        if a.frame != b.frame
+    groups = {number: [sighting] for number, sighting in enumerate(sightings)}
+    links = sorted(
+        (doubt, i, j)
+        for (i, one), (j, other) in itertools.combinations(enumerate(sightings), 2)
+        if (doubt := _doubt(one, other)) < 1
     )
-    for cost, i, j in costs:
-        one, other = member[i], member[j]
-        if cost > _SAME_COLOURS:
-            break
-        if one is other or {s.frame for s in one} & {s.frame for s in other}:
-            continue
-        one.extend(other)
-        for number in [n for n, group in member.items() if group is other]:
-            member[number] = one
-        groups = [group for group in groups if group is not other]
-    return sorted(groups, key=len, reverse=True)
+    for _, i, j in links:
+        one, other = groups[i], groups[j]
+        if {s.frame for s in one}.isdisjoint(s.frame for s in other):
+            one.extend(other)
+            groups = {n: one if group is other else group for n, group in groups.items()}
+    distinct = {id(group): group for group in groups.values()}
+    return sorted(distinct.values(), key=len, reverse=True)
 
 
-def _difference(one: Sighting, other: Sighting) -> float:
-    """How unlike two sightings are: colour distance, less a bonus for being in the same place."""
-    place = _place_agreement(one, other)
-    if one.colours is None or other.colours is None:
-        return _SAME_COLOURS + 1 - 2 * place
-    return _colour_distance(one.colours, other.colours) - _PLACE_BONUS * place
+def _doubt(one: Sighting, other: Sighting) -> float:
+    """How doubtful it is that two sightings are one person: below 1 they are taken for one."""
+    if one.frame == other.frame:
+        return np.inf
+    agreement = _place_agreement(one, other)
+    limit = _ALIKE_IN_PLACE if agreement > 0 else _ALIKE_DESPITE_PLACE
+    allowed = _ALIKE + abs(agreement) * (limit - _ALIKE)
+    return _colour_difference(one, other) / allowed
 
 
-def _colour_distance(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
-    """Earth mover's distance of the channels, over the parts seen in both, CIELAB units."""
-    per_channel = np.abs(one - other).mean(axis=2) * 256
-    per_part = per_channel @ np.array([_LIGHTNESS_WEIGHT, 1.0, 1.0])
-    seen = ~np.isnan(per_part)
-    return float(per_part[seen].mean()) if seen.any() else 2 * _SAME_COLOURS
+def _colour_difference(one: Sighting, other: Sighting) -> float:
+    """The share of the colours that the two do not have in common, 0 to 1.
+
+    Parts that are hidden in either are left out; when all are, the place alone must decide.
+    """
+    shares = [
+        1 - float(np.minimum(a, b).sum())
+        for a, b in zip(one.colours, other.colours, strict=True)
+        if a is not None and b is not None
+    ]
+    return float(np.mean(shares)) if shares else _ALIKE
 
 
 def _place_agreement(one: Sighting, other: Sighting) -> float:
-    """1 when one person may well be at both places in the time between, down to 0."""
+    """Whether place and size let the two be one person: 1 yes, 0 says nothing, -1 hardly.
+
+    Being in the same place a moment later is a strong sign, and a weak one a minute later.
+    """
     seconds = abs(one.time_s - other.time_s)
-    height = max(one.person.height_px, other.person.height_px, 1.0)
-    centres = [np.add(s.person.box[:2], s.person.box[2:]) / 2 for s in (one, other)]
-    moved = float(np.linalg.norm(centres[0] - centres[1])) / height
     heights = [max(s.person.height_px, 1.0) for s in (one, other)]
+    centres = [np.add(s.person.box[:2], s.person.box[2:]) / 2 for s in (one, other)]
+    moved = float(np.linalg.norm(centres[0] - centres[1])) / max(heights)
     grown = abs(float(np.log(heights[0] / heights[1])))
-    far = moved / (_REACH[0] + _REACH[1] * seconds)
-    changed = grown / (_GROWTH[0] + _GROWTH[1] * seconds)
-    nearness = 1 / (1 + seconds)
-    return nearness * max(0.0, 1 - max(far, changed) ** 2)
+    strain = max(
+        moved / (_REACH[0] + _REACH[1] * seconds), grown / (_GROWTH[0] + _GROWTH[1] * seconds)
+    )
+    agreement = max(-1.0, 1 - strain**2)
+    return agreement / (1 + seconds) if agreement > 0 else agreement
 
 
 def _crop(person: Person, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
-    left, top, right, bottom = person.box
-    height, width = shape[:2]
-    return (
-        max(0, int(left) - 2),
-        max(0, int(top) - 2),
-        min(width, int(right) + 3),
-        min(height, int(bottom) + 3),
-    )
+    left, top, right, bottom = (round(edge) for edge in person.box)
+    return max(0, left), max(0, top), min(shape[1], right + 1), min(shape[0], bottom + 1)
 
 
 def _torso_mask(
@@ -129,41 +144,35 @@ def _torso_mask(
     mask = np.zeros(shape[:2], np.uint8)
     if person.has(*_TORSO):
         corners = person.at(*_TORSO) - offset
-        spine = (corners[[0, 3]].mean(axis=0) + corners[[1, 2]].mean(axis=0)) / 2
-        inner = spine + 0.8 * (corners - spine)
-        cv2.fillConvexPoly(mask, cv2.convexHull(np.round(inner).astype(np.int32)), (1,))
-        # A torso seen from the side has no width between its points: look along the spine too.
-        ends = (inner[:2].mean(axis=0), inner[2:].mean(axis=0))
-        _draw_line(mask, ends[0], ends[1], 0.04 * person.height_px)
+        shoulders, hips = corners[:2], corners[2:]
+        length = np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0))
+        if np.linalg.norm(shoulders[0] - shoulders[1]) > _SIDEWAYS * length:
+            inner = corners.mean(axis=0) + 0.8 * (corners - corners.mean(axis=0))
+            hull = cv2.convexHull(np.round(inner).astype(np.int32))
+            cv2.fillConvexPoly(mask, hull, (1,))
     return mask.astype(bool)
 
 
 def _legs_mask(
-    shape: tuple[int, ...], person: Person, offset: NDArray[np.int_]
+    shape: tuple[int, ...],
+    person: Person,
+    offset: NDArray[np.int_],
+    bones: tuple[tuple[str, str], ...],
+    width: float,
 ) -> NDArray[np.bool_]:
     mask = np.zeros(shape[:2], np.uint8)
-    for leg in _LEGS:
-        if person.has(*leg):
-            hip, knee = person.at(*leg) - offset
-            start, end = hip + 0.15 * (knee - hip), hip + 0.9 * (knee - hip)
-            _draw_line(mask, start, end, 0.04 * person.height_px)
+    for bone in bones:
+        if person.has(*bone):
+            upper, lower = person.at(*bone) - offset
+            ends = (upper + 0.15 * (lower - upper), upper + 0.85 * (lower - upper))
+            start, end = ([round(float(v)) for v in point] for point in ends)
+            cv2.line(mask, start, end, (1,), max(1, round(width * person.height_px)))
     return mask.astype(bool)
 
 
-def _draw_line(
-    mask: NDArray[np.uint8], start: NDArray[np.float64], end: NDArray[np.float64], width: float
-) -> None:
-    a, b = ([round(float(v)) for v in point] for point in (start, end))
-    cv2.line(mask, a, b, (1,), max(1, round(width)))
-
-
-def _cumulative(pixels: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Cumulative histograms of the three channels, (3, 64); NaN without pixels."""
+def _histogram(pixels: NDArray[np.float32]) -> NDArray[np.float32] | None:
     if not len(pixels):
-        return np.full((3, _BINS), np.nan)
-    ranges = ((0, 100), (-128, 128), (-128, 128))
-    rows = [
-        np.histogram(pixels[:, channel], bins=_BINS, range=limits)[0]
-        for channel, limits in enumerate(ranges)
-    ]
-    return np.cumsum(np.array(rows), axis=1) / len(pixels)
+        return None
+    counts, _ = np.histogramdd(pixels, bins=_BINS, range=_LIMITS)
+    smooth = gaussian_filter(counts, _BLUR_BINS, mode="nearest")
+    return (smooth / smooth.sum()).astype(np.float32)

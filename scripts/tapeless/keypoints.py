@@ -30,6 +30,7 @@ POSE_SUFFIX = "_keypoints.json"
 """What OpenPose appends to a frame's name."""
 
 _INDEX = {name: number for number, name in enumerate(BODY_25)}
+_IS_ARM = np.array([name.endswith(("Elbow", "Wrist")) for name in BODY_25])
 _FORMAT_VERSION = 1.3
 _EMPTY_FIELDS = (
     "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
@@ -91,9 +92,12 @@ class Person:
 
     @property
     def height_px(self) -> float:
-        """From the topmost to the lowest point found, px (about 0.93 of a standing person)."""
-        _, top, _, bottom = self.box
-        return bottom - top
+        """From the topmost to the lowest point found, arms apart, px.
+
+        About 0.93 of a standing person, who is no taller for raising an arm.
+        """
+        heights = self.points[self.present & ~_IS_ARM, 1]
+        return float(np.ptp(heights)) if len(heights) else 0.0
 
 
 def frame_names(frames: Path) -> list[str]:
