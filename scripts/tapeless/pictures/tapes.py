@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from tapeless.bodies import Body
-from tapeless.measurements import ALGORITHMS, Anatomy, Subject, load_table
+from tapeless.measurements import ALGORITHMS, Anatomy, Subject, Table, load_table
 from tapeless.tape import Cut, Floats, Tape
 
 
-def tapes_around(body: Body) -> dict[str, Floats]:
+def tapes_around(body: Body, table: Table | None = None) -> dict[str, Floats]:
     """For each girth, points (N, 3) on the body along the cut that it was measured on, metres.
 
     The measurements are taken once more, by the same algorithms, with a tape that remembers; of
     all the cuts that an algorithm tried, the one with the girth that it returned is the tape.
     """
-    table = load_table()
+    table = table or load_table()
     anatomy = table.topologies[body.topology]
     subject = Subject(body, anatomy)
     subject.tape = tape = _RememberingTape(body, anatomy)

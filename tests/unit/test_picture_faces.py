@@ -1,0 +1,281 @@
+"""Faces: found wherever they are, hidden for good, and nothing else touched."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+import blur_faces
+from tapeless.images import read_rgb, write_image
+from tapeless.keypoints import BODY_25, Person, person, write_people
+from tapeless.outcomes import Outcome
+from tapeless.pictures.faces import FaceFinder, Sighting, find_heads
+from tapeless.pictures.heads import Head, head_of, hide
+
+HEIGHT, WIDTH = 400, 300
+
+# A person 300 px tall who faces the camera; the head is 40 px high, its middle at 150, 70.
+STANDING = {
+    "Nose": (150, 74), "REye": (144, 66), "LEye": (156, 66), "REar": (137, 70), "LEar": (163, 70),
+    "Neck": (150, 110), "RShoulder": (120, 110), "LShoulder": (180, 110), "MidHip": (150, 200),
+    "RHip": (135, 200), "LHip": (165, 200), "RKnee": (135, 270), "LKnee": (165, 270),
+    "RAnkle": (135, 340), "LAnkle": (165, 340),
+}  # fmt: skip
+FACE = ("Nose", "REye", "LEye", "REar", "LEar")
+
+
+def somebody(*without: str, moved=(0, 0), turned=0) -> Person:
+    """The standing person, lacking some points, moved, and turned about the hips by degrees."""
+    points = np.zeros((25, 3))
+    angle = np.radians(turned)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    for name, place in STANDING.items():
+        if name not in without:
+            turned_place = turn @ (np.array(place) - (150, 200)) + (150, 200)
+            points[BODY_25.index(name)] = *(turned_place + moved), 0.9
+    return person(points)
+
+
+def noise(seed=0, height=HEIGHT, width=WIDTH) -> np.ndarray:
+    return np.random.default_rng(seed).integers(0, 255, (height, width, 3), dtype=np.uint8)
+
+
+def wallpaper(seed=0) -> np.ndarray:
+    """A grey texture that JPEG keeps and nobody takes for a face."""
+    coarse = 110 + noise(seed, HEIGHT // 4, WIDTH // 4)[:, :, :1] // 5
+    return cv2.resize(coarse.repeat(3, axis=2), (WIDTH, HEIGHT), interpolation=cv2.INTER_CUBIC)
+
+
+def draw_face(picture: np.ndarray, x: int, y: int, radius: int) -> None:
+    """A simple face, but one that a face detector takes for one."""
+
+    def ellipse(dx, dy, a, b, colour) -> None:
+        middle = (round(x + dx * radius), round(y + dy * radius))
+        axes = (max(1, round(a * radius)), max(1, round(b * radius)))
+        cv2.ellipse(picture, middle, axes, 0, 0, 360, colour, cv2.FILLED, cv2.LINE_AA)
+
+    ellipse(0, -0.25, 0.85, 1.05, (70, 45, 30))  # hair
+    ellipse(0, 0, 0.72, 1.0, (222, 180, 150))
+    for side in (-1, 1):
+        ellipse(0.3 * side, -0.33, 0.17, 0.04, (80, 50, 35))
+        ellipse(0.3 * side, -0.15, 0.13, 0.07, (250, 250, 250))
+        ellipse(0.3 * side, -0.15, 0.065, 0.065, (50, 30, 20))
+    ellipse(0, 0.1, 0.04, 0.16, (190, 145, 118))
+    ellipse(0, 0.27, 0.13, 0.05, (160, 110, 90))
+    ellipse(0, 0.52, 0.27, 0.08, (190, 95, 90))
+
+
+def detail(picture: np.ndarray) -> float:
+    """Energy of what changes from pixel to pixel."""
+    return float(cv2.Laplacian(picture.astype(np.float32), cv2.CV_32F).var())
+
+
+# where heads are
+
+
+@pytest.mark.parametrize(
+    "without", [(), FACE, ("REye", "REar", "LEar"), ("Neck",), (*FACE, "Neck")]
+)
+@pytest.mark.parametrize("turned", [0, 90, -135])
+def test_a_head_is_covered_whatever_was_found_and_however_the_person_lies(without, turned) -> None:
+    crown, chin = (150, 48), (150, 92)
+    left, right = (132, 70), (168, 70)
+
+    head = head_of(somebody(*without, turned=turned))
+
+    assert head is not None
+    angle = np.radians(turned)
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    for place in (crown, chin, left, right):
+        assert head.holds(*(turn @ (np.array(place) - (150, 200)) + (150, 200)))
+
+
+def test_a_head_is_not_the_whole_person() -> None:
+    head = head_of(somebody())
+
+    assert head is not None
+    assert max(head.across, head.along) < 60
+    assert not head.holds(150, 200)
+
+
+def test_who_has_neither_face_nor_shoulders_in_view_has_no_head() -> None:
+    torso_up = ("Neck", "RShoulder", "LShoulder", *FACE)
+
+    assert head_of(somebody(*torso_up)) is None
+    assert head_of(person(np.zeros(75))) is None
+
+
+# hiding
+
+
+def test_what_is_hidden_loses_its_detail_and_the_rest_keeps_every_pixel() -> None:
+    picture, head = noise(), Head(150, 100, 30, 40)
+
+    hidden = hide(picture, [head])
+
+    assert detail(hidden[80:120, 135:165]) < 0.001 * detail(picture[80:120, 135:165])
+    y, x = np.mgrid[:HEIGHT, :WIDTH] + 0.5
+    far = np.hypot((x - 150) / 30, (y - 100) / 40) > 1.5
+    assert (hidden[far] == picture[far]).all()
+
+
+def test_two_faces_of_equal_colours_cannot_be_told_apart_once_hidden() -> None:
+    head = Head(60, 60, 40, 40)
+    one, other = (np.full((120, 120, 3), (222, 180, 150), np.uint8) for _ in range(2))
+    for picture, mouth in ((one, 84), (other, 76)):
+        for x in (48, 72):
+            cv2.circle(picture, (x + (60 - x) * (mouth == 76) // 3, 50), 4, (40, 30, 30), -1)
+        cv2.ellipse(picture, (60, mouth), (12, 4), 0, 0, 360, (180, 80, 80), -1)
+
+    difference = np.abs(hide(one, [head]).astype(int) - hide(other, [head]))
+
+    assert np.abs(one.astype(int) - other).max() > 100
+    assert difference.max() < 20
+
+
+def test_heads_at_and_beyond_the_edge_are_no_fault() -> None:
+    picture = noise()
+
+    hidden = hide(picture, [Head(0, 0, 30, 40), Head(299, 395, 30, 40), Head(-200, 900, 30, 40)])
+
+    assert detail(hidden[:15, :15]) < 0.01 * detail(picture[:15, :15])
+    assert (hidden[100:300, 100:200] == picture[100:300, 100:200]).all()
+
+
+# finding faces that no pose detector found
+
+
+@pytest.fixture(scope="module")
+def finder():
+    with FaceFinder() as finder:
+        yield finder
+
+
+@pytest.mark.parametrize(
+    ("radius", "size"), [(10, (400, 300)), (80, (400, 300)), (14, (900, 1200))]
+)
+def test_near_and_far_faces_are_found_with_their_hair(finder, radius, size) -> None:
+    picture = np.full((*size, 3), 190, np.uint8)
+    draw_face(picture, 140, 150, radius)
+
+    heads = finder.find(picture)
+
+    for place in ((140, 150 + 0.9 * radius), (140, 150 - 1.2 * radius), (140 + 0.8 * radius, 150)):
+        assert any(head.holds(*place) for head in heads)
+    assert all(max(head.across, head.along) < 3 * radius for head in heads)
+
+
+def test_an_empty_picture_holds_no_face(finder) -> None:
+    assert finder.find(np.full((HEIGHT, WIDTH, 3), 190, np.uint8)) == []
+
+
+def test_a_bystander_is_seen_again_where_they_stood_and_not_where_they_left() -> None:
+    here, there, gone = (wallpaper(seed) for seed in (1, 2, 3))
+    draw_face(here, 60, 100, 20)
+    draw_face(there, 64, 97, 20)
+    face = Sighting.of(here, Head(60, 96, 26, 32))
+
+    again = face.again(there)
+
+    assert again is not None
+    assert (again.x, again.y) == pytest.approx((64, 93), abs=1)
+    assert face.again(gone) is None
+
+
+def test_a_bare_chest_is_no_face_but_a_child_in_front_is() -> None:
+    chest, child = Head(150, 150, 50, 60), Head(150, 150, 18, 22)
+
+    heads = find_heads(noise(), [somebody()], [chest, child], [])
+
+    assert chest not in heads
+    assert child in heads
+
+
+# the stage
+
+
+def write_stage(root: Path, pictures: list[np.ndarray], people: list[list[Person]] | None) -> None:
+    """`frames/` and `pose/`; without people, the pose stage has rejected the video."""
+    for name in ("frames", "pose"):
+        (root / name).mkdir()
+    Outcome().write(root / "frames")
+    rejected = Outcome("no_person", "Nobody was found.")
+    (Outcome() if people is not None else rejected).write(root / "pose")
+    for number, picture in enumerate(pictures):
+        name = f"frame_{number + 1:06d}"
+        write_image(root / "frames" / f"{name}.png", picture)
+        if people is not None:
+            write_people(root / "pose" / f"{name}_keypoints.json", people[number])
+
+
+def run(root: Path, *, hidden: bool = True) -> list[np.ndarray]:
+    blur_faces.main(root / "frames", root / "pose", root / "pictures", blur_faces=hidden)
+    return [read_rgb(path) for path in sorted((root / "pictures").glob("*.jpg"))]
+
+
+def test_every_frame_is_kept_with_all_heads_hidden(tmp_path) -> None:
+    frames = [wallpaper(seed) for seed in (1, 2)]
+    people = [[somebody(), somebody(moved=(100, 20))], [somebody(*FACE)]]
+    write_stage(tmp_path, frames, people)
+
+    first, second = run(tmp_path)
+
+    for kept, frame, x, y in ((first, frames[0], 150, 70), (first, frames[0], 250, 90),
+                              (second, frames[1], 150, 70)):  # fmt: skip
+        around = np.s_[y - 15 : y + 15, x - 12 : x + 12]
+        assert detail(kept[around]) < 0.1 * detail(frame[around])
+    assert np.abs(first[200:].astype(int) - frames[0][200:]).mean() < 3
+    assert Outcome.read(tmp_path / "pictures").counts["frames"] == 2
+
+
+def test_faces_stay_when_the_user_wants_them(tmp_path) -> None:
+    frame = wallpaper()
+    write_stage(tmp_path, [frame], [[somebody()]])
+
+    (kept,) = run(tmp_path, hidden=False)
+
+    assert np.abs(kept.astype(int) - frame).mean() < 3
+
+
+def test_a_bystander_whom_both_detectors_miss_in_a_frame_is_hidden_there_too(
+    tmp_path, finder
+) -> None:
+    wall = np.full((HEIGHT, WIDTH, 3), (150, 160, 170), np.uint8)
+    clear = wall.copy()
+    draw_face(clear, 60, 90, 22)
+    hazy = (wall + 0.12 * (clear.astype(float) - wall)).astype(np.uint8)
+    assert finder.find(hazy) == []
+    write_stage(tmp_path, [clear, hazy, clear], [[], [], []])
+
+    eyes = np.s_[78:98, 45:75]
+    for kept, frame in zip(run(tmp_path), (clear, hazy, clear), strict=True):
+        assert detail(kept[eyes]) < 0.2 * detail(frame[eyes])
+
+
+def test_a_video_without_people_keeps_its_pictures(tmp_path) -> None:
+    write_stage(tmp_path, [wallpaper(1), wallpaper(2)], None)
+
+    assert len(run(tmp_path)) == 2
+    assert Outcome.read(tmp_path / "pictures").is_ok
+
+
+def test_a_file_that_is_no_video_has_no_pictures_and_its_verdict_is_handed_on(tmp_path) -> None:
+    verdict = Outcome("not_a_video", "The file is a text.")
+    for name in ("frames", "pose"):
+        (tmp_path / name).mkdir()
+        verdict.write(tmp_path / name)
+
+    assert run(tmp_path) == []
+    assert Outcome.read(tmp_path / "pictures") == verdict
+
+
+def test_a_frame_that_is_no_picture_fails_the_job(tmp_path) -> None:
+    write_stage(tmp_path, [wallpaper()], [[somebody()]])
+    (tmp_path / "frames" / "frame_000001.png").write_bytes(b"not a picture")
+
+    with pytest.raises(Image.UnidentifiedImageError):
+        run(tmp_path)
