@@ -97,7 +97,7 @@ def _command(
         options["hwaccel"] = view.hwaccel
     scale = {name: text.format(side=view.longest_side_px) for name, text in _SCALE.items()}
     stream = (
-        ffmpeg.input(source_url(clip.path), **options)[str(clip.stream)]
+        ffmpeg.input("the clip", **options)[str(clip.stream)]
         .filter("showinfo@source", checksum=0)
         .filter("select", selection)
         .filter("showinfo@kept", checksum=0)
@@ -110,7 +110,10 @@ def _command(
         output["frames:v"] = "1"
     stream = stream.filter("format", "rgb24").output("pipe:", **output)
     program = ["ffmpeg", "-hide_banner", "-nostdin", "-nostats", "-loglevel", "info"]
-    return list(stream.compile(cmd=[*program, "-copyts"] if single else program))
+    command = list(stream.compile(cmd=[*program, "-copyts"] if single else program))
+    # put in here since ffmpeg-python fails on a name that is not UTF-8
+    command[command.index("-i") + 1] = source_url(clip.path)
+    return command
 
 
 class _Listener:

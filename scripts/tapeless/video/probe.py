@@ -29,7 +29,7 @@ _SCAN_LIMIT_S = 1200
 _PROBED_BYTES = 1 << 16
 _ENTRIES = (
     "format=format_name,start_time,duration:stream=index,codec_type,codec_name,width,height,"
-    "avg_frame_rate,r_frame_rate,start_time,duration:stream_tags=rotate,DURATION:"
+    "avg_frame_rate,r_frame_rate,start_time,duration:stream_tags=rotate,ROTATE,DURATION:"
     "stream_disposition=attached_pic,timed_thumbnails:stream_side_data=rotation"
 )
 _MACHINE_ERRORS = {
@@ -230,12 +230,18 @@ def _turn(stream: Mapping[str, Any]) -> int:
     """The quarter turn in an old `rotate` tag, 0 when a display matrix speaks for itself."""
     if any("rotation" in side for side in stream.get("side_data_list", [])):
         return 0
-    degrees = _number(stream.get("tags", {}).get("rotate")) or 0.0
+    tags = stream.get("tags", {})
+    degrees = _number(tags.get("rotate") or tags.get("ROTATE")) or 0.0
     return round(degrees / 90) * 90 % 360
 
 
 def _duration(stream: Mapping[str, Any], container: Mapping[str, Any]) -> float | None:
     """Seconds of picture by the header, None if it does not say; Matroska keeps them in a tag."""
+    if (
+        container["format_name"].startswith("matroska")
+        and (_number(container.get("start_time")) or 0) > 1
+    ):
+        return None  # whether it counts from 0 or from the first picture depends on who wrote it
     seconds = _number(stream.get("duration")) or _clock(stream.get("tags", {}).get("DURATION"))
     seconds = seconds or _number(container.get("duration"))
     return seconds if seconds and seconds > 0 else None

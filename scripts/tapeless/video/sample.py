@@ -44,6 +44,7 @@ _LEADS_S = (2.0, 16.0, 64.0)
 _START_LIMIT_S = 300.0
 _SEEK_LIMIT_S = 300.0
 _SLOWEST_DECODING_HZ = 2.0
+_TIE_S = 1e-5  # so that of two pictures one frame interval apart the later one is taken
 _TIME_TOLERANCE_S = 1e-3  # shorter than any frame, longer than the rounding of a time stamp
 
 
@@ -210,7 +211,7 @@ def _grid(clip: Clip, wanted: Sampling) -> _Grid:
     if 1 < len(inside) <= count:  # a grid fine enough for each of them to be taken
         step = max(min(np.diff(inside)) / 2, _TIME_TOLERANCE_S)
         return _Grid(start, end, start - step, step, math.ceil((end - start) / step) + 2)
-    first = start + step / 2 - 1 / clip.rate_hz + _TIME_TOLERANCE_S
+    first = start + step / 2 - 1 / clip.rate_hz + _TIE_S
     return _Grid(start, end, first, step, count)
 
 
