@@ -247,7 +247,7 @@ def test_a_bystander_whom_both_detectors_miss_in_a_frame_is_hidden_there_too(
     wall = np.full((HEIGHT, WIDTH, 3), (150, 160, 170), np.uint8)
     clear = wall.copy()
     draw_face(clear, 60, 90, 22)
-    hazy = (wall + 0.12 * (clear.astype(float) - wall)).astype(np.uint8)
+    hazy = (wall + 0.035 * (clear.astype(float) - wall)).astype(np.uint8)
     assert finder.find(hazy) == []
     write_stage(tmp_path, [clear, hazy, clear], [[], [], []])
 
