@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from queue import Empty, SimpleQueue
 
-import ffmpeg  # type: ignore[import-untyped]
+import ffmpeg
 import numpy as np
 from numpy.typing import NDArray
 

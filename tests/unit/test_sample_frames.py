@@ -1,0 +1,66 @@
+"""The stage `sample_frames`: what it leaves behind for a good video, a bad one, a broken machine."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+from sample_frames import main
+from video_files import numbered, write_clip
+
+from tapeless.video import MediaToolError, Sampling
+
+HEADER = ["frame", "time_s", "source_frame", "width", "height", "sharpness"]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("clip")
+    return write_clip(folder / "clip.mp4", numbered(30), "-c:v", "libx264", "-pix_fmt", "yuv420p")
+
+
+def run(video: Path, folder: Path, sampling: Sampling) -> tuple[dict, list[list[str]]]:
+    """The verdict and the table that the stage leaves in `folder`."""
+    main(video, folder / "frames", folder / "frames.csv", sampling=sampling)
+    with (folder / "frames.csv").open(newline="", encoding="utf-8") as file:
+        table = list(csv.reader(file))
+    return json.loads((folder / "frames" / "outcome.json").read_text(encoding="utf-8")), table
+
+
+def test_a_good_video_has_frames_and_a_row_for_each(clip: Path, tmp_path: Path):
+    outcome, (header, *rows) = run(clip, tmp_path, Sampling(frames=5))
+    assert outcome == {"outcome": "ok", "code": None, "reason": None, "frames_sampled": 5}
+    assert header == HEADER
+    assert [row[0] for row in rows] == [f"frame_{n:06d}" for n in range(1, 6)]
+    assert [int(row[2]) for row in rows] == [3, 9, 15, 21, 27]
+    assert {p.name for p in (tmp_path / "frames").iterdir()} == {
+        "outcome.json",
+        *(f"{row[0]}.png" for row in rows),
+    }
+
+
+def test_a_bad_video_is_a_result_with_an_empty_table(tmp_path: Path):
+    (tmp_path / "bad.mp4").write_text("no video")
+    outcome, table = run(tmp_path / "bad.mp4", tmp_path, Sampling())
+    assert (outcome["outcome"], outcome["code"]) == ("rejected", "not_a_video")
+    assert outcome["reason"]
+    assert table == [HEADER]
+
+
+def test_a_video_that_has_become_bad_leaves_nothing_of_the_good_one(clip: Path, tmp_path: Path):
+    run(clip, tmp_path, Sampling())
+    outcome, table = run(clip, tmp_path, Sampling(start_s=99))
+    assert outcome["code"] == "no_frames"
+    assert table == [HEADER]
+    assert [p.name for p in (tmp_path / "frames").iterdir()] == ["outcome.json"]
+
+
+def test_a_broken_machine_gives_no_verdict(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(MediaToolError):
+        main(clip, tmp_path / "frames", tmp_path / "frames.csv", sampling=Sampling())
+    assert not (tmp_path / "frames" / "outcome.json").exists()
