@@ -8,9 +8,10 @@ rule build_shape_space:
         "<logs>/build_shape_space.log",
     benchmark:
         "<benchmarks>/build_shape_space.tsv"
+    priority: 10
     conda:
         "../envs/anny.yaml"
-    threads: 2
+    threads: 1
     resources:
         mem_mb=2500,
         runtime="30m",
