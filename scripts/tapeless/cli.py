@@ -89,7 +89,7 @@ def _snakemake(cores: int, *arguments: str) -> None:
 
 def _echo_results(results: Path) -> None:
     table = pd.read_csv(results / "measurements.csv").rename(columns={"50%": "measured"})
-    _echo_table(table[["video", "measurement", "unit", "measured", "low", "high"]])
+    _echo_table(table.dropna(subset="measured"))
     _echo_rejected(pd.read_csv(results / "summary.csv"))
 
 

@@ -109,7 +109,7 @@ def compare(demo: Demo) -> pd.DataFrame:
         [(name, measurement, si) for name in people for measurement, si in people[name].items()],
         columns=["video", "measurement", "true"],
     )
-    table = pd.read_csv(demo.results / "measurements.csv").merge(truth)
+    table = pd.read_csv(demo.results / "measurements.csv").dropna(subset="50%").merge(truth)
     table["measured"] = table["50%"]
     table["true"] *= table["unit"].map({unit.report: unit.factor for unit in UNITS.values()})
     table["error"] = table["measured"] - table["true"]
