@@ -35,6 +35,7 @@ _PART_WEIGHT = 0.7  # of the closer looks, within the band
 _BAND_PX = 4  # to either side of the whole person's border, where the closer looks count
 _REACH = 0.22  # the farthest a body goes from its skeleton, in lengths of the person
 _MIN_INSIDE = 0.6  # share of the body points that must lie within the silhouette
+_MIN_CUT_OUT = 0.5  # share of a video's frames whose person must come out
 
 
 def cut_out(models: BlazePose, picture: NDArray[np.uint8], person: Person) -> Mask | None:
@@ -78,7 +79,7 @@ def segment_person(frames: Path, keypoints: Path, silhouettes: Path) -> Mapping[
     A frame whose person cannot be cut out is left out.
 
     Raises:
-        Rejected: if no frame is left.
+        Rejected: if less than half of the frames are left.
     """
     names = sorted(path.stem for path in keypoints.glob("frame_*.json"))
     written = 0
@@ -92,11 +93,11 @@ def segment_person(frames: Path, keypoints: Path, silhouettes: Path) -> Mapping[
             write_image(silhouettes / f"{name}.png", np.round(mask * 255).astype(np.uint8))
             written += 1
     counts = {"frames_kept": len(names), "silhouettes": written}
-    if not written:
+    if written < _MIN_CUT_OUT * len(names):
         raise Rejected(
             "no_silhouette",
-            "The person could not be told from the background in any frame. Film in front of a "
-            "plain background that differs from the clothes.",
+            f"The person could be told from the background in only {written} of {len(names)} "
+            "frames. Film in front of a plain background that differs from the clothes.",
             **counts,
         )
     return counts
