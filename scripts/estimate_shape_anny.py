@@ -1,6 +1,6 @@
 """Fits the Anny body model to a video: one body file per interleaved group of its usable frames.
 
-Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz` ... below `bodies`.
+Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz` and so on.
 """
 
 from pathlib import Path
@@ -39,7 +39,7 @@ if __name__ == "__main__":
             Settings(
                 stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
                 sex=snakemake.params.sex or None,
-                field_of_view_degrees=snakemake.params.vertical_fov_degrees,
+                vertical_fov_degrees=snakemake.params.vertical_fov_degrees,
                 estimates=snakemake.params.estimates,
                 device=snakemake.params.device,
             ),

@@ -13,15 +13,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from tapeless.bodies import Body
+from tapeless.images import read_grey
 from tapeless.keypoints import read_person
 from tapeless.outcomes import Rejected
-from tapeless.shape.anny_fit import Fitter, Knowns, Observations, State
+from tapeless.shape.anny_evidence import NOMINAL_HEIGHT_PX, Knowns, Observations, State
+from tapeless.shape.anny_fit import Fitter
 from tapeless.shape.anny_space import ShapeSpace
 from tapeless.shape.outlines import gather_outlines
 
@@ -41,7 +42,7 @@ MIN_FRAMES_PER_ESTIMATE = 2
 
 @dataclass(frozen=True)
 class Frame:
-    """One usable frame: its name, BODY_25 keypoints (25, 3) in pixels and soft silhouette (H, W)."""
+    """One usable frame: BODY_25 keypoints (25, 3) in pixels and soft silhouette (H, W) uint8."""
 
     name: str
     keypoints: NDArray[np.float64]
@@ -50,12 +51,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the fit is told: stature in metres, sex and field of view in degrees, each None when it
+    """What the fit is told: stature in metres, sex and vertical field of view, each None when it
     is not known; the number of estimates; the torch device."""
 
     stature_m: float | None = None
     sex: str | None = None
-    field_of_view_degrees: float | None = None
+    vertical_fov_degrees: float | None = None
     estimates: int = 3
     device: str = "cpu"
 
@@ -63,7 +64,7 @@ class Settings:
 def read_frames(keypoints: Path, silhouettes: Path) -> list[Frame]:
     """All frames that have both keypoints and a silhouette, in time order."""
     return [
-        Frame(path.stem, read_person(keypoints / f"{path.stem}.json").points, _read_grey(path))
+        Frame(path.stem, read_person(keypoints / f"{path.stem}.json").points, read_grey(path))
         for path in sorted(silhouettes.glob("*.png"))
     ]
 
@@ -103,19 +104,24 @@ def _observe(frames: Sequence[Frame], settings: Settings) -> Observations:
     height, width = silhouettes[0].shape
     return Observations(
         torch.as_tensor(keypoints, device=settings.device),
-        gather_outlines(silhouettes, OUTLINE_SPACING_PX * tall_px / 550, settings.device),
+        gather_outlines(
+            silhouettes, OUTLINE_SPACING_PX * tall_px / NOMINAL_HEIGHT_PX, settings.device
+        ),
         (width / 2, height / 2),
         tall_px,
     )
 
 
 def _knowns(frame: Frame, space: ShapeSpace, settings: Settings) -> Knowns:
-    angle = settings.field_of_view_degrees or GUESSED_FIELD_OF_VIEW_DEGREES
+    height, width = frame.silhouette.shape
+    angle, side = settings.vertical_fov_degrees, height
+    if angle is None:
+        angle, side = GUESSED_FIELD_OF_VIEW_DEGREES, max(height, width)
     mean, precision = space.prior(settings.sex)
     return Knowns(
         settings.stature_m,
-        max(frame.silhouette.shape) / 2 / math.tan(math.radians(angle) / 2),
-        settings.field_of_view_degrees is not None,
+        side / 2 / math.tan(math.radians(angle) / 2),
+        settings.vertical_fov_degrees is not None,
         torch.as_tensor(mean, device=settings.device),
         torch.as_tensor(precision, device=settings.device),
     )
@@ -129,7 +135,7 @@ def _body(
     frames: Sequence[Frame],
     settings: Settings,
 ) -> Body:
-    vertices = fitter.unposed(state.coefficients).cpu().numpy()
+    vertices = fitter.body.surface.unposed(state.coefficients).cpu().numpy()
     coefficients = state.coefficients.cpu().numpy()
     joints = space.bones_mean + np.tensordot(coefficients, space.bones_basis, 1)
     floor = np.array([0, vertices[:, 1].min(), 0], np.float32)
@@ -152,10 +158,3 @@ def _body(
 def _extent_px(silhouette: NDArray[np.uint8]) -> float:
     rows = np.flatnonzero((silhouette > 127).any(1))
     return float(np.ptp(rows)) if len(rows) else 0.0
-
-
-def _read_grey(path: Path) -> NDArray[np.uint8]:
-    picture = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if picture is None:
-        raise OSError(f"cannot read the silhouette {path}")
-    return np.asarray(picture, np.uint8)

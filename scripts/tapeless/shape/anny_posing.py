@@ -8,8 +8,10 @@ frame of its parent, away from the rest pose; the root's is in the camera's fram
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from tapeless.shape.anny_space import ShapeSpace
@@ -42,12 +44,52 @@ class Points:
     basis: Tensor
     weights: Tensor
 
+    def unposed(self, coefficients: Tensor) -> Tensor:
+        """Where they are (..., M, 3) on the unposed body of the given shape."""
+        return self.mean + torch.tensordot(coefficients, self.basis, 1)
+
+    def between(self, pairs: Tensor, share: Tensor) -> Points:
+        """Points on the lines between pairs (F, M, 2) of these points, at `share` (F, M) of the
+        way: 0 at the first, 1 at the second."""
+        return Points(
+            *(
+                torch.lerp(
+                    all_[..., pairs[..., 0], :], all_[..., pairs[..., 1], :], share[..., None]
+                )
+                for all_ in (self.mean, self.basis, self.weights)
+            )
+        )
+
+
+class PosableBody:
+    """The bodies of a shape space, on one device, ready to be posed."""
+
+    def __init__(self, space: ShapeSpace, device: str) -> None:
+        def tensor(values: NDArray[Any]) -> Tensor:
+            return torch.as_tensor(values, device=device)
+
+        self.skeleton = Skeleton(space, device)
+        self.surface = Points(tensor(space.mean), tensor(space.basis), tensor(space.weights))
+        joints = torch.nn.functional.one_hot(tensor(space.keypoint_joints), len(self.skeleton))
+        self.keypoints = Points(
+            tensor(space.keypoints_mean), tensor(space.keypoints_basis), joints.float()
+        )
+        self.keypoint_slots = tensor(space.keypoint_slots)
+
+    def stature(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """Height of the unposed body in metres, and its derivative by the coefficients (K,)."""
+        y = self.surface.unposed(coefficients)[:, 1]
+        top, floor = y.argmax(), y.argmin()
+        slope = self.surface.basis[:, top, 1] - self.surface.basis[:, floor, 1]
+        return y[top] - y[floor], slope
+
 
 class Skeleton:
     """The joints of a shape space, on one device."""
 
     def __init__(self, space: ShapeSpace, device: str) -> None:
-        self.parents: list[int] = [int(p) for p in space.parents]
+        self.names = [str(name) for name in space.joint_names]
+        self.parents = [int(parent) for parent in space.parents]
         self.mean = torch.as_tensor(space.bones_mean[space.joint_bones], device=device)
         self.basis = torch.as_tensor(space.bones_basis[:, space.joint_bones], device=device)
         count = len(self.parents)
@@ -95,8 +137,9 @@ class Placement:
     positions: Tensor
     shape_moves: Tensor
 
-    def pose_points(self, unposed: Tensor, weights: Tensor) -> Tensor:
-        """Linear blend skinning: points (F, M, 3) from unposed ones (M, 3), weights (M, J)."""
+    def pose(self, points: Points, coefficients: Tensor) -> Tensor:
+        """Points (F, M, 3) that all frames share, by linear blend skinning."""
+        unposed, weights = points.unposed(coefficients), points.weights
         offsets = self.positions - torch.einsum("fjab,jb->fja", self.rotations, self.rest)
         turns = torch.einsum("mj,fjab->fmab", weights, self.rotations)
         return torch.einsum("fmab,mb->fma", turns, unposed) + weights @ offsets

@@ -1,10 +1,11 @@
 """The space of adult bodies that the Anny fit searches: a mean body and its principal changes.
 
-Anny describes a body by phenotypes and hundreds of local changes, which bend into one another and know
-nothing of how common a body is. Here a population of adults is drawn from Anny once, and its principal
-components become the unknowns of the fit: a body is `mean + basis . coefficients`, linear, and
-the population's spread of the coefficients is the prior. Anny's 104 bones are merged into the 19 joints
-that a video can tell apart. The frame is that of the body file: metres, y up, facing +z.
+Anny describes a body by phenotypes and hundreds of local changes, which bend into one another and
+know nothing of how common a body is. Here a population of adults is drawn from Anny once, and its
+principal components become the unknowns of the fit: a body is `mean + basis . coefficients`,
+linear, and the population's spread of the coefficients is the prior. Anny's 104 bones are merged
+into the 19 joints that a video can tell apart. The frame is that of the body file: metres, y up,
+facing +z.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Outlines: the border of an observed silhouette, and the rim of a posed body that should lie on it."""
+"""The border of an observed silhouette, and the rim of a posed body that should lie on it."""
 
 from __future__ import annotations
 
@@ -159,9 +159,9 @@ class Matches:
     """Places on rims and the outline points that they should lie on, M of them in each of F frames.
 
     `edges` (F, M, 2) vertices and `share` (F, M), 0 at the first and 1 at the second; `points` and
-    `normals` (F, M, 2) of the outline; `present` (F, M), False for padding; `of_rim` (M,), True where
-    a rim was matched with the outline, which says nothing inside the silhouette, and
-    False where the outline was matched with a rim.
+    `normals` (F, M, 2) of the outline; `present` (F, M), False for padding; `of_rim` (M,), True
+    where a rim was matched with the outline, which says nothing inside the silhouette, and False
+    where the outline was matched with a rim.
     """
 
     edges: Tensor

@@ -1,0 +1,212 @@
+"""What speaks for a posed body: keypoints, outlines and what is known beforehand, linearised.
+
+Every term adds its equations, in the unknowns of the fit around the present state. Distances in
+pixels are given for a person 550 pixels tall in the picture, and scaled to the one at hand.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from tapeless.shape.anny_posing import PointMotion, PosableBody, Pose, vector_from_rotation
+from tapeless.shape.gauss_newton import NormalEquations
+from tapeless.shape.outlines import Outlines, RimFinder, match_outlines
+
+NOMINAL_HEIGHT_PX = 550
+
+FOCAL_SPREAD = 0.2
+"""Standard deviation of the logarithm of the focal length, when it is not known."""
+
+STATURE_SPREAD_M = 0.003
+"""How closely the fitted body keeps to a known stature."""
+
+TURN_SPREAD = {
+    "pelvis": math.inf,
+    "lumbar": 0.12,
+    "thorax": 0.12,
+    "neck": 0.2,
+    "head": 0.2,
+    "clavicle": 0.12,
+    "shoulder": 0.6,
+    "elbow": 0.4,
+    "wrist": 0.1,
+    "hip": 0.35,
+    "knee": 0.35,
+    "ankle": 0.25,
+}
+"""Standard deviation, in radians, of how far a joint turns away from the rest pose."""
+
+TURN_DAMPING = 100.0
+"""What keeps a step short in turns that the picture hardly shows, such as towards the camera."""
+
+KEYPOINT_OUTLIER_PX = 80.0
+"""Distance beyond which a keypoint counts as an outlier."""
+
+STRAY_OUTLIER_PX = 40.0
+"""The same for a rim of the body that lies outside the silhouette."""
+
+
+@dataclass(frozen=True)
+class Observations:
+    """What F frames show: BODY_25 keypoints (F, 25, 3) in pixels, outlines, the principal point,
+    and how tall the person is in the picture."""
+
+    keypoints: Tensor
+    outlines: Outlines
+    center_px: tuple[float, float]
+    person_height_px: float
+
+    def repeated(self, times: int) -> Observations:
+        """Every frame `times` times in a row."""
+        rows = torch.arange(len(self.keypoints)).repeat_interleave(times)
+        return Observations(
+            self.keypoints[rows], self.outlines[rows], self.center_px, self.person_height_px
+        )
+
+
+@dataclass(frozen=True)
+class Knowns:
+    """What is known beforehand: stature in metres or None, focal length in pixels and whether it
+    is known or a guess, mean (K,) and precision (K, K) of the shape prior."""
+
+    stature_m: float | None
+    focal_px: float
+    focal_is_known: bool
+    prior_mean: Tensor
+    prior_precision: Tensor
+
+
+@dataclass(frozen=True)
+class State:
+    """All unknowns: pose per frame, shape coefficients (K,) and log focal length ()."""
+
+    pose: Pose
+    coefficients: Tensor
+    log_focal: Tensor
+
+    def moved(self, by_frame: Tensor, shared: Tensor) -> State:
+        """The state after a step of each frame (F, 3 J + 3) and of the shared unknowns (K + 1,),
+        kept within what the linearisation can be trusted for."""
+        turns = by_frame[:, :-3].unflatten(1, (-1, 3)).clamp(-0.2, 0.2)
+        return State(
+            self.pose.moved(turns, by_frame[:, -3:].clamp(-1.0, 1.0)),
+            self.coefficients + shared[:-1].clamp(-1.5, 1.5),
+            self.log_focal + shared[-1].clamp(-0.1, 0.1),
+        )
+
+
+class Evidence:
+    """The terms of the fit around one state."""
+
+    def __init__(
+        self, body: PosableBody, rim_finder: RimFinder, seen: Observations, state: State
+    ) -> None:
+        self._body, self._rim_finder, self._seen, self._state = body, rim_finder, seen, state
+        self._scale = seen.person_height_px / NOMINAL_HEIGHT_PX
+        self._placement = body.skeleton.place(state.pose, state.coefficients)
+        frames, unknowns = len(state.pose.translation), 3 * len(body.skeleton) + 3
+        self.equations = NormalEquations.zeros(
+            frames, unknowns, len(state.coefficients) + 1, state.coefficients
+        )
+
+    def add_priors(self, knowns: Knowns) -> None:
+        """What is known before looking: poses near rest, a body of the population, its stature."""
+        state, equations = self._state, self.equations
+        precision = self._turn_precision()
+        damping = torch.cat([precision + TURN_DAMPING, precision.new_full((3,), 1e-3)])
+        equations.frame += torch.diag(damping)
+        turned = vector_from_rotation(state.pose.rotations).flatten(1)
+        equations.frame_gradient[:, :-3] += precision * turned
+        equations.shared[:-1, :-1] += knowns.prior_precision
+        equations.shared_gradient[:-1] += knowns.prior_precision @ (
+            state.coefficients - knowns.prior_mean
+        )
+        focal_precision = 1e8 if knowns.focal_is_known else FOCAL_SPREAD**-2
+        focal_miss = state.log_focal - math.log(knowns.focal_px)
+        equations.shared[-1, -1] += focal_precision
+        equations.shared_gradient[-1] += focal_precision * focal_miss
+        if knowns.stature_m is not None:
+            height, slope = self._body.stature(state.coefficients)
+            slope = slope / STATURE_SPREAD_M
+            miss = (height - knowns.stature_m) / STATURE_SPREAD_M
+            equations.shared[:-1, :-1] += torch.outer(slope, slope)
+            equations.shared_gradient[:-1] += miss * slope
+
+    def add_keypoints(self, spread_px: float) -> None:
+        """Keypoints lie where the body has them, to within `spread_px`."""
+        observed = self._observed_keypoints()
+        motion = self._placement.differentiate(self._body.keypoints, self._state.coefficients)
+        projected = self._project(motion.position)
+        miss = projected - observed[..., :2]
+        trust = (observed[..., 2] > 0) / (spread_px * self._scale) ** 2
+        trust = trust * _inlier(miss.norm(dim=-1), KEYPOINT_OUTLIER_PX * self._scale)
+        directions = torch.eye(2).to(miss).expand(*miss.shape, 2)
+        self._add(motion, directions, miss, trust)
+
+    def add_outline(self, spread_px: float, outlier_px: float) -> None:
+        """The rim of the body lies on the outline to within `spread_px`, and nowhere outside."""
+        state, body = self._state, self._body
+        posed = self._placement.pose(body.surface, state.coefficients)
+        rims = self._rim_finder.find(posed, self._project(posed))
+        matches = match_outlines(rims, self._seen.outlines)
+        motion = self._placement.differentiate(
+            body.surface.between(matches.edges, matches.share), state.coefficients
+        )
+        offset = self._project(motion.position) - matches.points
+        miss = (matches.normals * offset).sum(-1)
+        counts = torch.where(matches.of_rim, miss > 0, matches.present)
+        outlier = torch.where(matches.of_rim, STRAY_OUTLIER_PX, outlier_px) * self._scale
+        trust = counts * _inlier(offset.norm(dim=-1), outlier) / (spread_px * self._scale) ** 2
+        self._add(motion, matches.normals[:, :, None], miss[..., None], trust)
+
+    def keypoint_cost(self, spread_px: float) -> Tensor:
+        """How badly each frame's pose (F,) explains its keypoints, outliers counting little, and
+        how unusual a pose it is."""
+        observed = self._observed_keypoints()
+        posed = self._placement.pose(self._body.keypoints, self._state.coefficients)
+        miss = (self._project(posed) - observed[..., :2]).norm(dim=-1) / (spread_px * self._scale)
+        turned = vector_from_rotation(self._state.pose.rotations).flatten(1)
+        robust = 4 * torch.log1p(miss**2 / 4) * (observed[..., 2] > 0)
+        return robust.sum(1) + (self._turn_precision() * turned**2).sum(1)
+
+    def _observed_keypoints(self) -> Tensor:
+        return self._seen.keypoints[:, self._body.keypoint_slots]
+
+    def _turn_precision(self) -> Tensor:
+        names = self._body.skeleton.names
+        spread = [TURN_SPREAD[name.split("_")[-1]] for name in names]
+        return self._state.coefficients.new_tensor(spread).repeat_interleave(3) ** -2
+
+    def _project(self, points: Tensor) -> Tensor:
+        """Pixels (..., 2) of camera-space points (..., 3)."""
+        flat = self._state.log_focal.exp() * points[..., :2] / _depth(points)
+        return flat + points.new_tensor(self._seen.center_px)
+
+    def _add(self, motion: PointMotion, directions: Tensor, miss: Tensor, trust: Tensor) -> None:
+        """Adds a row for each direction (F, M, R, 2) in which a point is missed (F, M, R)."""
+        points = motion.position
+        depth = _depth(points)[..., None]
+        focal = self._state.log_focal.exp()
+        flat = focal * points[..., None, :2] / depth  # also the derivative by the log focal length
+        by_focal = (directions * flat).sum(-1)
+        by_point = torch.cat([directions * focal, -by_focal[..., None]], -1) / depth
+        root = trust.sqrt()[..., None, None]
+        by_turn = torch.einsum("fmrc,fmpc->fmrp", by_point, motion.by_turn)
+        by_shape = torch.einsum("fmrc,fmkc->fmrk", by_point, motion.by_shape)
+        by_frame = torch.cat([by_turn, by_point], -1) * root
+        by_shared = torch.cat([by_shape, by_focal[..., None]], -1) * root
+        residual = miss * root[..., 0]
+        self.equations.add(by_frame.flatten(1, 2), by_shared.flatten(1, 2), residual.flatten(1, 2))
+
+
+def _depth(points: Tensor) -> Tensor:
+    return points[..., 2:].clamp_min(0.1)
+
+
+def _inlier(distance: Tensor, outlier: Tensor | float) -> Tensor:
+    """Weight of Geman and McClure's robust estimator: 1 near, falling off beyond `outlier`."""
+    return (1 + (distance / outlier) ** 2) ** -2
