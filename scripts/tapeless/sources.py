@@ -8,16 +8,18 @@ from functools import cache
 from pathlib import Path
 
 
-def find_sources(script: Path) -> list[Path]:
+def find_sources(script: Path, root: Path | None = None) -> list[Path]:
     """The library files that `script` rests on, the script itself left out, in a fixed order.
 
-    Those are the modules of the packages beside the script that it imports, directly or through
-    one another, wherever in the code it does; and the data files that these modules name.
+    Those are the modules of the packages in `root` (by default the script's own folder) that it
+    imports, directly or through one another, wherever in the code it does; and the data files that
+    these modules name.
     """
+    root = root or script.parent
     found: set[Path] = set()
     pending = [script]
     while pending:
-        new = set(_find_named(pending.pop(), script.parent)) - found - {script}
+        new = set(_find_named(pending.pop(), root)) - found - {script}
         found |= new
         pending += [path for path in new if path.suffix == ".py"]
     return sorted(found)
@@ -37,8 +39,8 @@ def _find_imported(node: ast.AST, module: Path, root: Path) -> Iterator[str]:
     if isinstance(node, ast.Import):
         yield from (alias.name for alias in node.names)
     elif isinstance(node, ast.ImportFrom):
-        package = module.relative_to(root).parent.parts
-        above = package[: len(package) - node.level + 1] if node.level else ()
+        package = module.relative_to(root).parent.parts if node.level else ()
+        above = package[: len(package) - node.level + 1]
         origin = ".".join((*above, *([node.module] if node.module else [])))
         yield from (f"{origin}.{alias.name}" for alias in node.names)
 
