@@ -82,7 +82,7 @@ def group_sightings(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
     links = sorted(
         (doubt, i, j)
         for (i, one), (j, other) in itertools.combinations(enumerate(sightings), 2)
-        if (doubt := _doubt(one, other)) < 1
+        if (doubt := _doubt(one, other)) < _ALIKE
     )
     for _, i, j in links:
         one, other = groups[i], groups[j]
@@ -94,13 +94,15 @@ def group_sightings(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
 
 
 def _doubt(one: Sighting, other: Sighting) -> float:
-    """How doubtful it is that two sightings are one person: below 1 they are taken for one."""
+    """How doubtful it is that two sightings are one person: below `_ALIKE` they are taken for one.
+
+    What the colours do not share, less or more by what place and size say.
+    """
     if one.frame == other.frame:
         return np.inf
     agreement = _place_agreement(one, other)
     limit = _ALIKE_IN_PLACE if agreement > 0 else _ALIKE_DESPITE_PLACE
-    allowed = _ALIKE + abs(agreement) * (limit - _ALIKE)
-    return _colour_difference(one, other) / allowed
+    return _colour_difference(one, other) - abs(agreement) * (limit - _ALIKE)
 
 
 def _colour_difference(one: Sighting, other: Sighting) -> float:
