@@ -113,6 +113,7 @@ class Tape:
         self._vertices = body.vertices.astype(np.float64)
         self._faces = body.faces.astype(np.intp)
         self._arms = [_chain(body, names) for names in arms]
+        self._outwards = _directions([arm[0, [0, 2]] for arm in self._arms])
         self._arm_bones = [_bones(chain) for chain in self._arms]
         self._trunk_bones = [_bones(_chain(body, names)) for names in trunk]
 
@@ -132,8 +133,7 @@ class Tape:
             InvalidBodyError: if nothing of the torso is there, or it cannot be told from the arms.
         """
         cut = self._without_free_arms(level)
-        for side in range(len(self._arms)):
-            outwards = self._outwards(side)
+        for side, outwards in enumerate(self._outwards):
             if self._has_joined(cut, side, level):
                 cut = cut.within(outwards, self._width_below_armpit(side, level))
         return cut
@@ -152,20 +152,15 @@ class Tape:
 
     def _has_joined(self, cut: Cut, side: int, level: float) -> bool:
         """Whether the torso's contour goes out as far as an arm's bones at that level."""
-        outwards = self._outwards(side)
+        outwards = self._outwards[side]
         bones = _bones_at(self._arms[side], level)[:, [0, 2]] @ outwards
         return cut.reach(outwards) >= bones.min(initial=np.inf)
-
-    def _outwards(self, side: int) -> Floats:
-        shoulder = self._arms[side][0, [0, 2]]
-        middle = np.mean([chain[0, [0, 2]] for chain in self._arms], axis=0)
-        return np.asarray((shoulder - middle) / np.linalg.norm(shoulder - middle))
 
     def _width_below_armpit(self, side: int, level: float) -> float:
         for lower in np.arange(level, level - _ARMPIT_REACH_M, -_ARMPIT_STEP_M)[1:]:
             cut = self._without_free_arms(float(lower))
             if not self._has_joined(cut, side, float(lower)):
-                return cut.reach(self._outwards(side))
+                return cut.reach(self._outwards[side])
         raise InvalidBodyError(f"the arms cannot be told from the torso at {level:.3f} m")
 
 
@@ -177,6 +172,12 @@ def _chain(body: Body, names: Sequence[str]) -> Floats:
         known = ", ".join(names)
         raise InvalidBodyError(f"joint_names has {len(chain)} of {known}; allowed is 2 or more")
     return np.array(chain)
+
+
+def _directions(shoulders: Sequence[Floats]) -> list[Floats]:
+    """Unit vectors (2,) from between the shoulders (x, z) to each of them."""
+    offsets = [shoulder - np.mean(shoulders, axis=0) for shoulder in shoulders]
+    return [offset / np.linalg.norm(offset) for offset in offsets]
 
 
 def _bones(chain: Floats) -> Floats:
