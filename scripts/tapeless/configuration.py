@@ -45,7 +45,7 @@ def with_defaults(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def _read_text(value: object, schema: Schema) -> object:
-    if not isinstance(value, str) or "string" in schema["type"]:
+    if not isinstance(value, str) or ("string" in schema["type"] and value != "null"):
         return value
     try:
         return yaml.safe_load(value)

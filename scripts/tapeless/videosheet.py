@@ -87,7 +87,7 @@ def find_videos(folder: str) -> tuple[Videos, list[str]]:
     faults: list[str] = []
     root = Path(folder)
     found = _walk(root, faults, set()) if root.exists() else []
-    ids = _make_ids(sorted(str(path.relative_to(root)) for path in found))
+    ids = make_ids(sorted(str(path.relative_to(root)) for path in found))
     return {video: Video(video, str(root / path)) for path, video in ids.items()}, faults
 
 
@@ -108,8 +108,14 @@ def _walk(folder: Path, faults: list[str], seen: set[Path]) -> Iterator[Path]:
             yield from _walk(entry, faults, seen)
 
 
-def _make_ids(paths: Iterable[str]) -> dict[str, str]:
-    """An id per path, from that path alone, unless two differ in nothing but case."""
+def make_ids(paths: Iterable[str]) -> dict[str, str]:
+    """An id for each path below a folder, by path.
+
+    An id comes from its path alone, so that it stays when other files come and go (but for two
+    paths that differ in nothing but case: both get a digest). Letters a-z, digits, dots, `_` and
+    `-` are kept; where something else was, or the id would be long or start with a dot or a dash,
+    a digest of the path follows.
+    """
     ids = {path: _make_id(path) for path in paths}
     count = Counter(video.casefold() for video in ids.values())
     return {

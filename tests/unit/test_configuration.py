@@ -1,0 +1,125 @@
+"""The configuration: defaults, and faults in words that a person can act on."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from tapeless.configuration import find_config_faults, with_defaults
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
+
+
+def faults_of(**given: Any) -> list[str]:
+    return find_config_faults(with_defaults(given, SCHEMA), SCHEMA)
+
+
+def leaves(schema: dict[str, Any], above: str = "") -> dict[str, dict[str, Any]]:
+    """Every key of the schema by its dotted name, but for Snakemake's own."""
+    found = {}
+    for key, part in schema["properties"].items():
+        if "properties" in part:
+            found |= leaves(part, f"{above}{key}.")
+        elif key != "pathvars":
+            found[f"{above}{key}"] = part
+    return found
+
+
+def test_an_empty_configuration_is_complete_and_right():
+    assert faults_of() == []
+
+
+def test_the_shipped_configuration_says_what_the_defaults_are():
+    shipped = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    assert shipped == with_defaults({}, SCHEMA)
+
+
+def test_defaults_fill_a_group_that_is_given_in_part():
+    complete = with_defaults({"sampling": {"frames": 12}}, SCHEMA)
+    assert complete["sampling"]["frames"] == 12
+    assert complete["sampling"]["longest_side_px"] == 600
+
+
+def test_completing_leaves_the_original_alone():
+    given: dict[str, Any] = {"sampling": {}}
+    with_defaults(given, SCHEMA)["sampling"]["frames"] = 1
+    assert given == {"sampling": {}}
+    assert SCHEMA["properties"]["sampling"]["properties"]["frames"]["default"] == 24
+
+
+@pytest.mark.parametrize("name", leaves(SCHEMA))
+def test_every_key_has_a_description_a_type_and_a_default_that_is_right(name: str):
+    key = leaves(SCHEMA)[name]
+    assert key["description"].endswith(".")
+    assert {"type", "default"} <= key.keys()
+
+
+@pytest.mark.parametrize("name", leaves(SCHEMA))
+def test_every_key_is_explained_in_the_manual(name: str):
+    manual = (ROOT / "config/README.md").read_text(encoding="utf-8")
+    default = leaves(SCHEMA)[name]["default"]
+    said = "empty" if default is None else yaml.safe_dump(default).split("\n")[0]
+    rows = re.findall(rf"^\| `{re.escape(name)}` \| `?([^|`]*)`? \|", manual, re.MULTILINE)
+    assert rows == [said]
+
+
+@pytest.mark.parametrize(
+    ("given", "fault"),
+    [
+        ({"keep_frame": True}, "unknown key keep_frame (did you mean keep_frames?)"),
+        ({"sampling": {"frmaes": 3}}, "unknown key sampling.frmaes (did you mean frames?)"),
+        ({"sampling": {"frames": 2.5}}, "sampling.frames must be a whole number, is 2.5"),
+        ({"sampling": {"frames": 0}}, "sampling.frames must be from 1 to 1000, is 0"),
+        ({"sampling": {"frames": "many"}}, "sampling.frames must be a whole number, is 'many'"),
+        ({"sampling": {"frames": True}}, "sampling.frames must be a whole number, is True"),
+        ({"sampling": {"fps": 0}}, "sampling.fps must be more than 0, is 0"),
+        ({"sampling": {"rotate": 45}}, "sampling.rotate must be one of 0, 90, 180, 270, is 45"),
+        ({"sampling": {"start_s": float("nan")}}, "sampling.start_s must be a finite number"),
+        ({"sampling": None}, "sampling must be a group of keys, is empty"),
+        ({"keep_frames": "often"}, "keep_frames must be true or false, is 'often'"),
+        ({"pose": {"backend": "alphapose"}}, "pose.backend must be one of mediapipe"),
+        ({"videos": ["a", "b"]}, "videos must be text, is ['a', 'b']"),
+        ({"videos": ""}, "videos must be given, is ''"),
+        ({"pathvars": {"results": 3}}, "pathvars.results must be text, is 3"),
+        (
+            {"sampling": {"start_s": 5, "end_s": 4}},
+            "sampling.start_s (5) must be before sampling.end_s (4)",
+        ),
+        (
+            {"sampling": {"frames": 5}},
+            "selection.min_frames (6) must not exceed sampling.frames (5)",
+        ),
+        (
+            {"shape": {"estimates": 7}},
+            "shape.estimates (7) must not exceed selection.min_frames (6)",
+        ),
+    ],
+)
+def test_a_fault_names_the_key_what_it_must_be_and_what_it_is(given: Any, fault: str):
+    (found,) = faults_of(**given)
+    assert found.startswith(fault)
+
+
+def test_all_faults_are_said_at_once():
+    found = faults_of(bluur=True, sampling={"frames": -1, "rotate": 1}, shape={"device": "tpu"})
+    assert len(found) == 4
+
+
+def test_frames_a_second_lift_the_limit_on_the_number_of_frames():
+    assert faults_of(sampling={"frames": 1, "fps": 2}) == []
+
+
+def test_numbers_from_the_command_line_arrive_as_text_and_become_numbers():
+    complete = with_defaults({"sampling": {"frames": "12", "fps": "null"}}, SCHEMA)
+    assert complete["sampling"]["frames"] == 12
+    assert complete["sampling"]["fps"] is None
+
+
+def test_a_sheet_is_switched_off_with_null_also_on_the_command_line():
+    assert with_defaults({"sheet": None}, SCHEMA)["sheet"] is None
+    assert with_defaults({"sheet": "null"}, SCHEMA)["sheet"] is None
