@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import resource
 import shutil
 import socket
 import stat
@@ -416,6 +417,12 @@ class TestWhatIsNoVideo:
         assert verdict.code == "not_a_video"
         assert "copy it again" in verdict.reason
 
+    def test_a_matroska_file_cut_within_its_header(self, tmp_path: Path, frames: Path):
+        """ffprobe calls it an input/output error, as it does when the disk fails."""
+        cut = write_clip(tmp_path / "cut.mkv", numbered(10), *H264)
+        cut.write_bytes(cut.read_bytes()[:500])
+        assert rejection(cut, frames).code == "not_a_video"
+
     @pytest.mark.parametrize("name", ["sound.mp4", "sound.mkv", "sound.wav", "cover.m4a"])
     def test_only_sound(self, tmp_path: Path, frames: Path, name: str):
         sound = tmp_path / name
@@ -550,7 +557,6 @@ class TestFaultsOfTheMachine:
         [
             ("kill -9 $$", "SIGKILL.*memory"),
             ("kill -11 $$", "SIGSEGV"),
-            ('echo "Stream mapping:" >&2; echo "x: Cannot allocate memory" >&2; exit 1', "memory"),
             ('echo "Stream mapping:" >&2; echo "x: No space left on device" >&2; exit 1', "space"),
             ("echo 'libx264.so.1: cannot open shared object file' >&2; exit 127", "libx264"),
             ("echo \"Unrecognized option 'fps_mode'.\" >&2; exit 1", "fps_mode"),
@@ -560,6 +566,21 @@ class TestFaultsOfTheMachine:
         broken(tool, script)
         with pytest.raises(MediaToolError, match=message):
             sample_frames(clip, frames)
+
+    @pytest.mark.parametrize("tool", ["ffprobe", "ffmpeg"])
+    def test_ffmpeg_runs_out_of_memory(self, clip, frames, broken, tool: str):
+        broken(tool, 'echo "Stream mapping:" >&2; echo "x: Cannot allocate memory" >&2; exit 1')
+        with memory_limit(), pytest.raises(MediaToolError, match="memory"):
+            sample_frames(clip, frames)
+
+    def test_a_damaged_file_that_asks_for_all_memory_gives_what_it_has(self, tmp_path, frames):
+        """The table of sample sizes (ISO/IEC 14496-12, 8.7.3) has one of 2 GB."""
+        damaged = write_clip(tmp_path / "d.mp4", numbered(30), *H264, "-movflags", "+faststart")
+        data = bytearray(damaged.read_bytes())
+        sizes = data.index(b"stsz") + 16
+        data[sizes + 4 * 20 : sizes + 4 * 21] = bytes([127, 255, 255, 255])
+        damaged.write_bytes(data)
+        assert 0 < len(sample_frames(damaged, frames)) < 24
 
     def test_ffprobe_cannot_open_a_file_that_we_can(self, clip, frames, broken):
         """As a confined ffprobe of a snap: -13 is "permission denied"."""
@@ -614,6 +635,19 @@ class TestFaultsOfTheMachine:
             assert run.stdout.readline() == b"ready\n"
             raise KeyError
         assert has_ended(int((tmp_path / "child").read_text()))
+
+
+@contextmanager
+def memory_limit() -> Iterator[None]:
+    """Leaves this process, and each that it starts, half a GiB."""
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    limit = pages * resource.getpagesize() + (1 << 29)
+    resource.setrlimit(resource.RLIMIT_AS, (limit, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
 
 
 def has_ended(process: int) -> bool:

@@ -32,9 +32,7 @@ _ENTRIES = (
     "avg_frame_rate,r_frame_rate,start_time,duration:stream_tags=rotate,ROTATE,DURATION:"
     "stream_disposition=attached_pic,timed_thumbnails:stream_side_data=rotation"
 )
-_MACHINE_ERRORS = {
-    errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE, errno.ENOENT, errno.ENOMEM, errno.ENOSPC,
-}  # fmt: skip
+_MACHINE_ERRORS = (errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOENT)
 _UNKNOWN_RATE_HZ = 25.0
 
 
@@ -82,6 +80,8 @@ def probe(path: Path) -> Clip:
     except ValueError as error:
         raise run.failure(status) from error
     if "error" in content:
+        if -content["error"]["code"] == errno.EIO:
+            _read_through(path)
         raise _verdict(-content["error"]["code"], run, head)
     if status != 0:
         raise run.failure(status)
@@ -140,6 +140,13 @@ def _read_head(path: Path) -> bytes:
     if not head:
         raise Rejected("not_a_video", "It is empty (zero bytes): copy or record it again.")
     return head
+
+
+def _read_through(path: Path) -> None:
+    """Raises OSError if the disk fails; ffprobe also calls a damaged file an input/output error."""
+    with path.open("rb") as file:
+        while file.read(1 << 20):
+            pass
 
 
 def _guards() -> list[str]:

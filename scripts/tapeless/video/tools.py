@@ -7,6 +7,7 @@ exhaust the memory; and the whole process group is killed when its time is up.
 
 from __future__ import annotations
 
+import mmap
 import os
 import re
 import signal
@@ -34,9 +35,9 @@ INPUT_GUARDS = {
 }
 """Options before an input file that keep ffmpeg and ffprobe to that file."""
 
-_MACHINE_FAULTS = re.compile(
-    r"(Cannot allocate memory|No space left on device|Too many open files( in system)?)$"
-)
+_MACHINE_FAULTS = re.compile(r"(No space left on device|Too many open files( in system)?)$")
+_OUT_OF_MEMORY = re.compile(r"Cannot allocate memory$")
+_SPARE_BYTES = 1 << 30
 _LINES_KEPT = 40
 _LONGEST_LINE = 4096
 
@@ -88,9 +89,11 @@ class ToolRun:
                 f"{self.name} was killed by signal {_signal_name(-status)}; when that is SIGKILL, "
                 "the machine has most likely run out of memory"
             )
-        faults = (_MACHINE_FAULTS.search(m) for m in self.messages if not m.startswith(" "))
-        if fault := next(filter(None, faults), None):
+        said = [m for m in self.messages if not m.startswith(" ")]  # the rest quotes the file
+        if fault := next(filter(None, map(_MACHINE_FAULTS.search, said)), None):
             raise MediaToolError(f"{self.name} failed on this machine: {fault[0]}")
+        if any(map(_OUT_OF_MEMORY.search, said)) and not _has_memory():
+            raise MediaToolError(f"{self.name} ran out of memory")
         return status
 
     def failure(self, status: int) -> MediaToolError:
@@ -160,6 +163,15 @@ def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
             f"{command[0]} is not installed: install ffmpeg 5.1 or newer (on Debian and Ubuntu: "
             "apt-get install ffmpeg)"
         ) from error
+
+
+def _has_memory() -> bool:
+    """Whether a process may still take a GiB: then it was a damaged file that asked for more."""
+    try:
+        mmap.mmap(-1, _SPARE_BYTES).close()
+    except OSError:
+        return False
+    return True
 
 
 def _signal_name(number: int) -> str:
