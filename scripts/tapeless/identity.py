@@ -19,7 +19,7 @@ from scipy.ndimage import gaussian_filter
 
 from tapeless.keypoints import Person
 
-_TORSO = ("RShoulder", "LShoulder", "LHip", "RHip")
+_SHOULDERS, _HIPS = ("RShoulder", "LShoulder"), ("RHip", "LHip")
 _THIGHS = (("RHip", "RKnee"), ("LHip", "LKnee"))
 _SHINS = (("RKnee", "RAnkle"), ("LKnee", "LAnkle"))
 _SIDEWAYS = 0.4  # shoulders this narrow, in lengths of the torso: an arm hides what is worn there
@@ -144,15 +144,26 @@ def _torso_mask(
     shape: tuple[int, ...], person: Person, offset: NDArray[np.int_]
 ) -> NDArray[np.bool_]:
     mask = np.zeros(shape[:2], np.uint8)
-    if person.has(*_TORSO):
-        corners = person.at(*_TORSO) - offset
-        shoulders, hips = corners[:2], corners[2:]
-        length = np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0))
-        if np.linalg.norm(shoulders[0] - shoulders[1]) > _SIDEWAYS * length:
-            inner = corners.mean(axis=0) + 0.8 * (corners - corners.mean(axis=0))
-            hull = cv2.convexHull(np.round(inner).astype(np.int32))
-            cv2.fillConvexPoly(mask, hull, (1,))
+    corners = _torso_corners(person)
+    if corners is not None:
+        inner = corners.mean(axis=0) + 0.8 * (corners - corners.mean(axis=0)) - offset
+        hull = cv2.convexHull(np.round(inner).astype(np.int32))
+        cv2.fillConvexPoly(mask, hull, (1,))
     return mask.astype(bool)
+
+
+def _torso_corners(person: Person) -> NDArray[np.float64] | None:
+    """Shoulders and hips, (4, 2) px; the chest alone when no hips are in view."""
+    if not person.has(*_SHOULDERS):
+        return None
+    shoulders = person.at(*_SHOULDERS)
+    width = float(np.linalg.norm(shoulders[0] - shoulders[1]))
+    if not person.has(*_HIPS):
+        chest = shoulders.mean(axis=0) + 0.5 * (shoulders - shoulders.mean(axis=0))
+        return np.concatenate([shoulders, chest + np.array([0, width])])
+    hips = person.at(*_HIPS)
+    length = np.linalg.norm(shoulders.mean(axis=0) - hips.mean(axis=0))
+    return np.concatenate([shoulders, hips]) if width > _SIDEWAYS * length else None
 
 
 def _legs_mask(

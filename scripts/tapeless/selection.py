@@ -37,10 +37,10 @@ _HEAD = ("Nose", "REye", "LEye", "REar", "LEar")
 _TORSO = ("RShoulder", "LShoulder", "RHip", "LHip")
 _LEGS = (("RHip", "RKnee", "RAnkle"), ("LHip", "LKnee", "LAnkle"))
 _TORSO_SHARE = 0.30  # shoulder line to hip line, of a person's stature
-# Beyond the eyes or ears, the crown is about 0.07 of a person's height away; beyond the ankle,
-# the sole is about 0.04 away. A little less, so that a person who just fits is not refused.
+# The crown is about 0.07 of a person's height beyond the eyes or ears, the sole 0.05 beyond the
+# ankle. A little less, so that a person who just fits is not refused.
 _CROWN_SHARE = 0.06
-_SOLE_SHARE = 0.03
+_SOLE_SHARE = 0.04
 _MIN_CROP_PX = 8
 
 _ADVICE = "Film one person, head to feet, with a little room around them"

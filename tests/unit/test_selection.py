@@ -1,0 +1,250 @@
+"""Frames fit to measure are kept; each of the others, and each hopeless video, has its reason."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pandas as pd
+import pytest
+from puppets import GREEN, RED, SIZE, Clothes, picture_of, standing, without
+
+from select_keypoints import main
+from tapeless.images import write_image
+from tapeless.keypoints import POSE_SUFFIX, Person, PoseFileError, read_person, write_people
+from tapeless.outcomes import Outcome
+from tapeless.selection import COLUMNS, Rules, frame_fault, person_sharpness
+
+RULES = Rules(min_frames=6, min_person_height_px=150, min_sharpness=0.25)
+
+
+class Video:
+    """The stages up to the pose, made by hand; `select` runs the stage under test."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.frames, self.pose = folder / "frames", folder / "pose"
+        self.keypoints, self.table = folder / "keypoints", folder / "keypoints.csv"
+        self.frames.mkdir()
+        self.pose.mkdir()
+        self.names: list[str] = []
+
+    def add(
+        self, *cast: tuple[Person, Clothes], unseen: tuple[str, ...] = (), blur_px: float = 0
+    ) -> None:
+        name = f"frame_{len(self.names) + 1:06d}"
+        picture = picture_of(*cast, seed=len(self.names))
+        if blur_px:
+            picture = cv2.GaussianBlur(picture, (0, 0), blur_px)
+        write_image(self.frames / f"{name}.png", picture)
+        write_people(
+            self.pose / f"{name}{POSE_SUFFIX}", [without(person, *unseen) for person, _ in cast]
+        )
+        self.names.append(name)
+
+    def select(self) -> Outcome:
+        rows = [f"{name},{i / 2},{15 * i},338,600,100" for i, name in enumerate(self.names)]
+        header = "frame,time_s,source_frame,width,height,sharpness"
+        table = self.folder / "frames.csv"
+        table.write_text("\n".join([header, *rows]) + "\n")
+        for stage in (self.frames, self.pose):
+            if not (stage / "outcome.json").exists():
+                Outcome().write(stage)
+        main(self.frames, table, self.pose, self.keypoints, self.table, rules=RULES)
+        return Outcome.read(self.keypoints)
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        return pd.read_csv(self.table, index_col="frame", keep_default_na=False)
+
+    @property
+    def kept(self) -> list[str]:
+        return sorted(path.stem for path in self.keypoints.glob("frame_*.json"))
+
+
+@pytest.fixture
+def video(tmp_path):
+    return Video(tmp_path)
+
+
+def test_a_person_seen_whole_is_kept_in_every_frame(video):
+    for _ in range(8):
+        video.add((standing(), RED))
+    assert video.select() == Outcome(counts={"frames_sampled": 8, "frames_used": 8})
+    assert video.kept == video.names
+    assert list(video.rows.columns) == list(COLUMNS[1:])
+    assert (video.rows.verdict == "kept").all()
+    assert (video.rows.code == "").all()
+    assert video.rows.time_s.tolist() == [i / 2 for i in range(8)]
+    assert read_person(video.keypoints / "frame_000003.json").points == pytest.approx(
+        standing().points
+    )
+
+
+@pytest.mark.parametrize(
+    "person",
+    [
+        standing(),
+        standing(width=0.05),
+        without(standing(), "Eye", "Ear"),
+        without(standing(), "Nose", "Eye", "REar"),
+        without(standing(), "LAnkle", "LKnee", "LHeel", "Toe"),
+        without(standing(), "Elbow", "Wrist", "Heel", "Toe"),
+        standing(stature=165),
+        standing(stature=570, soles=590),
+    ],
+)
+def test_what_suffices_to_measure(person):
+    assert frame_fault(person, SIZE, RULES) is None
+
+
+@pytest.mark.parametrize(
+    ("person", "code", "says"),
+    [
+        (without(standing(), "Nose", "Eye", "Ear"), "partial_body", "Not in view: head"),
+        (without(standing(), "LShoulder"), "partial_body", "both shoulders"),
+        (without(standing(), "RHip"), "partial_body", "both hips"),
+        (without(standing(), "RKnee", "LAnkle"), "partial_body", "a whole leg"),
+        (without(standing(), "Hip", "Knee", "Ankle", "Heel", "Toe"), "partial_body", "both hips"),
+        (without(standing(stature=600), "Knee", "Ankle"), "partial_body", "a whole leg"),
+        (standing(soles=480), "partial_body", "cut off at the top"),
+        (standing(soles=610), "partial_body", "cut off at the bottom"),
+        (standing(x=60), "partial_body", "cut off at the left"),
+        (standing(x=280), "partial_body", "cut off at the right"),
+        (standing(soles=612, stature=622), "partial_body", "top and bottom"),
+        (standing(stature=140), "too_small", "130 px tall .* at least 150 px"),
+        (without(standing(stature=140), "Ankle"), "too_small", "Film from closer by"),
+    ],
+)
+def test_what_does_not_suffice_and_why(person, code, says):
+    fault = frame_fault(person, SIZE, RULES)
+    assert fault is not None
+    assert fault[0] == code
+    assert re.search(says, fault[1])
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_the_larger_person_is_measured_and_not_the_first_in_the_list(video, order):
+    large, small = (standing(x=200, stature=480), RED), (standing(x=60, stature=170), GREEN)
+    for _ in range(8):
+        video.add(*[small, large][::order])
+    assert video.select().is_ok
+    assert set(video.rows.people) == {2}
+    for name in video.kept:
+        assert read_person(video.keypoints / f"{name}.json").height_px == pytest.approx(0.93 * 480)
+
+
+def test_somebody_who_passes_by_is_dropped_as_another_person(video):
+    for i in range(10):
+        if i in (3, 4):
+            video.add((standing(x=90 + 60 * (i - 3), stature=420), GREEN))
+        else:
+            video.add((standing(x=200), RED))
+    assert video.select().is_ok
+    assert video.rows.index[video.rows.code == "another_person"].tolist() == [
+        "frame_000004",
+        "frame_000005",
+    ]
+    assert video.kept == [n for n in video.names if n not in ("frame_000004", "frame_000005")]
+
+
+def test_two_people_in_turn_never_mix(video):
+    for i in range(14):
+        cast = (standing(x=100, stature=430), RED) if i % 2 else (standing(x=240), GREEN)
+        video.add(cast)
+    assert video.select().is_ok
+    assert len({read_person(video.keypoints / f"{n}.json").height_px for n in video.kept}) == 1
+
+
+def test_a_blurred_frame_is_dropped_and_a_plain_clip_loses_none(video):
+    plain = Clothes(shirt=(200, 200, 200), trousers=(190, 190, 190), skin=(205, 200, 195))
+    for i in range(9):
+        video.add((standing(), plain), blur_px=4 if i == 5 else 0)
+    assert video.select().is_ok
+    assert video.rows.index[video.rows.verdict == "dropped"].tolist() == ["frame_000006"]
+    assert video.rows.code["frame_000006"] == "blurred"
+    assert video.rows.sharpness["frame_000006"] < 0.25
+    assert video.rows.sharpness["frame_000001"] == pytest.approx(1, abs=0.2)
+
+
+def test_a_movement_to_the_side_counts_as_blur_though_level_edges_stay_sharp():
+    picture = picture_of((standing(), RED))
+    moved = cv2.blur(picture, (13, 1))
+    sharp, smeared = (person_sharpness(p, standing()) for p in (picture, moved))
+    assert smeared < 0.3 * sharp
+
+
+def test_contrast_is_not_sharpness():
+    picture = picture_of((standing(), RED))
+    faint = (128 + (picture.astype(float) - 128) * 0.4).astype(np.uint8)
+    assert person_sharpness(faint, standing()) == pytest.approx(
+        person_sharpness(picture, standing()), rel=0.15
+    )
+
+
+def test_nobody_in_any_frame_rejects_the_video(video):
+    for _ in range(5):
+        video.add()
+    outcome = video.select()
+    assert outcome.code == "no_person"
+    assert outcome.counts == {"frames_sampled": 5, "frames_used": 0}
+    assert "Film one person" in outcome.reason
+    assert (video.rows.code == "no_person").all()
+    assert video.kept == []
+
+
+def test_a_person_in_two_frames_only_is_too_few(video):
+    for i in range(12):
+        video.add(*([(standing(), RED)] if i in (4, 5) else []))
+    outcome = video.select()
+    assert outcome.code == "too_few_frames"
+    assert "Only 2 of 12" in outcome.reason
+    assert video.rows.verdict.value_counts().to_dict() == {"dropped": 10, "kept": 2}
+    assert video.kept == []
+
+
+LEGS = ("Hip", "Knee", "Ankle", "Heel", "Toe")
+
+
+@pytest.mark.parametrize(
+    ("person", "unseen", "code"),
+    [
+        (standing(), LEGS, "partial_body"),
+        (standing(soles=630), ("Ankle", "Heel", "Toe"), "partial_body"),
+        (standing(soles=620), (), "partial_body"),
+        (standing(stature=110), (), "too_small"),
+    ],
+)
+def test_the_cause_of_most_losses_rejects_the_video(video, person, unseen, code):
+    for i in range(12):
+        if i < 3:
+            video.add((standing(), RED))
+        else:
+            video.add((person, RED), unseen=unseen)
+    outcome = video.select()
+    assert outcome.code == code
+    assert "Only 3 of 12 sampled frames" in outcome.reason
+    assert len(video.rows) == 12
+
+
+def test_a_close_up_is_partial_and_not_too_small(video):
+    for _ in range(6):
+        video.add((standing(soles=1100, stature=1050), RED), unseen=LEGS)
+    assert video.select().code == "partial_body"
+
+
+def test_a_verdict_from_before_is_handed_on_with_an_empty_table(video):
+    Outcome("not_a_video", "The file is not a video.").write(video.frames)
+    assert video.select() == Outcome("not_a_video", "The file is not a video.")
+    assert list(pd.read_csv(video.table).columns) == list(COLUMNS)
+    assert len(pd.read_csv(video.table)) == 0
+
+
+def test_a_detector_that_died_is_a_fault_of_the_machine(video):
+    for _ in range(8):
+        video.add((standing(), RED))
+    (video.pose / f"frame_000008{POSE_SUFFIX}").unlink()
+    with pytest.raises(PoseFileError, match="frame_000008"):
+        video.select()
