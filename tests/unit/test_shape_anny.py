@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -211,3 +212,27 @@ def test_without_a_height_the_scale_is_called_estimated(
 def test_a_single_outline_is_rejected(space_file: Path, filmed: list[Frame]) -> None:
     with pytest.raises(Rejected, match="outline"):
         estimate_bodies(filmed[:1], space_file, Settings())
+
+
+def test_a_frame_that_shows_something_else_is_left_out(
+    space_file: Path, filmed: list[Frame]
+) -> None:
+    spoilt = replace(filmed[2], silhouette=block_beside(filmed[2].silhouette))
+    frames = [*filmed[:2], spoilt, *filmed[3:]]
+    (body,) = estimate_bodies(frames, space_file, Settings(stature_m=STATURE_M, estimates=1))
+    assert list(body.frames) == [f.name for f in filmed if f.name != spoilt.name]
+
+
+def test_pictures_that_no_body_explains_are_rejected(space_file: Path, filmed: list[Frame]) -> None:
+    frames = [replace(f, silhouette=block_beside(f.silhouette)) for f in filmed[:2]]
+    with pytest.raises(Rejected) as verdict:
+        estimate_bodies(frames, space_file, Settings(stature_m=STATURE_M, estimates=1))
+    assert verdict.value.code == "no_fit"
+
+
+def block_beside(silhouette: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """A silhouette of a piece of furniture: as tall as the person, and as wide as tall."""
+    rows = np.flatnonzero(silhouette.any(1))
+    block = np.zeros_like(silhouette)
+    block[rows[0] : rows[-1], 5:-5] = 255
+    return block

@@ -39,6 +39,20 @@ video span 40 to 68 degrees."""
 
 MIN_FRAMES_PER_ESTIMATE = 2
 
+NEAR_PX = 6.0
+MIN_EXPLAINED_SHARE = 0.6
+"""A frame is explained when this share of its outline lies within `NEAR_PX` of the body's rim, for
+a person 550 pixels tall. Rendered people reach 0.96 and more, a real one in front of clutter
+0.72 and more."""
+
+MAX_UNUSUALNESS = 3.0
+"""Standard deviations from the mean body, per coefficient (root mean square): 1 is usual."""
+
+NO_FIT_REASON = (
+    "No body of a plausible size and pose explains the pictures. Film one person alone, standing "
+    "upright, in close-fitting clothes, in front of a plain background; check the height given."
+)
+
 
 @dataclass(frozen=True)
 class Frame:
@@ -77,7 +91,7 @@ def estimate_bodies(
     Each fit runs on one thread, so that the numbers do not depend on how many `workers` there are.
 
     Raises:
-        Rejected: when there are too few frames, or the pictures are explained by no plausible body.
+        Rejected: when there are too few frames, or no plausible body explains the pictures.
     """
     count = min(settings.estimates, len(frames) // MIN_FRAMES_PER_ESTIMATE)
     if count == 0:
@@ -86,15 +100,37 @@ def estimate_bodies(
     torch.set_num_threads(1)
     space = ShapeSpace.load(space_file)
     with ThreadPoolExecutor(min(workers, count)) as pool:
-        return list(pool.map(lambda group: _estimate_body(group, space, settings), groups))
+        results = list(pool.map(lambda group: _estimate_body(group, space, settings), groups))
+    bodies = [body for body in results if body is not None]
+    if not bodies:
+        raise Rejected("no_fit", NO_FIT_REASON)
+    return bodies
 
 
-def _estimate_body(frames: Sequence[Frame], space: ShapeSpace, settings: Settings) -> Body:
+@torch.inference_mode()
+def _estimate_body(frames: Sequence[Frame], space: ShapeSpace, settings: Settings) -> Body | None:
+    """The body that explains the frames, or those of them that one body can explain; None if too
+    few of them agree, or only on a body as there is none."""
     fitter = Fitter(space, settings.device)
-    seen, knowns = _observe(frames, settings), _knowns(frames[0], space, settings)
-    with torch.inference_mode():
+    while len(frames) >= MIN_FRAMES_PER_ESTIMATE:
+        seen, knowns = _observe(frames, settings), _knowns(frames[0], space, settings)
         state = fitter.fit(seen, knowns)
-        return _body(space, fitter, state, seen, frames, settings)
+        explained = fitter.explained_share(state, seen, NEAR_PX).cpu().numpy()
+        unusual = float(fitter.unusualness(state, knowns))
+        log.info(
+            "%d frames, outlines explained: %s; distance from the mean body: %.1f",
+            len(frames),
+            " ".join(f"{share:.0%}" for share in explained),
+            unusual,
+        )
+        if unusual > MAX_UNUSUALNESS:
+            return None
+        if (explained >= MIN_EXPLAINED_SHARE).all():
+            return _body(space, fitter, state, seen, frames, settings)
+        frames = [
+            f for f, share in zip(frames, explained, strict=True) if share >= MIN_EXPLAINED_SHARE
+        ]
+    return None
 
 
 def _observe(frames: Sequence[Frame], settings: Settings) -> Observations:

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from tapeless.shape.anny_posing import PointMotion, PosableBody, Pose, vector_from_rotation
 from tapeless.shape.gauss_newton import NormalEquations
-from tapeless.shape.outlines import Outlines, RimFinder, match_outlines
+from tapeless.shape.outlines import Matches, Outlines, RimFinder, match_outlines
 
 NOMINAL_HEIGHT_PX = 550
 
@@ -149,13 +149,9 @@ class Evidence:
 
     def add_outline(self, spread_px: float, outlier_px: float) -> None:
         """The rim of the body lies on the outline to within `spread_px`, and nowhere outside."""
-        state, body = self._state, self._body
-        posed = self._placement.pose(body.surface, state.coefficients)
-        rims = self._rim_finder.find(posed, self._project(posed))
-        matches = match_outlines(rims, self._seen.outlines)
-        motion = self._placement.differentiate(
-            body.surface.between(matches.edges, matches.share), state.coefficients
-        )
+        matches = self._match()
+        points = self._body.surface.between(matches.edges, matches.share)
+        motion = self._placement.differentiate(points, self._state.coefficients)
         offset = self._project(motion.position) - matches.points
         miss = (matches.normals * offset).sum(-1)
         counts = torch.where(matches.of_rim, miss > 0, matches.present)
@@ -172,6 +168,21 @@ class Evidence:
         turned = vector_from_rotation(self._state.pose.rotations).flatten(1)
         robust = 4 * torch.log1p(miss**2 / 4) * (observed[..., 2] > 0)
         return robust.sum(1) + (self._turn_precision() * turned**2).sum(1)
+
+    def explained_share(self, near_px: float) -> Tensor:
+        """The share of each frame's outline (F,) that has a rim of the body within `near_px`."""
+        matches = self._match()
+        points = self._body.surface.between(matches.edges, matches.share)
+        motion = self._placement.differentiate(points, self._state.coefficients)
+        miss = (self._project(motion.position) - matches.points).norm(dim=-1)
+        counts = matches.present & ~matches.of_rim
+        near = counts & (miss < near_px * self._scale)
+        return near.sum(1) / counts.sum(1).clamp_min(1)
+
+    def _match(self) -> Matches:
+        posed = self._placement.pose(self._body.surface, self._state.coefficients)
+        rims = self._rim_finder.find(posed, self._project(posed))
+        return match_outlines(rims, self._seen.outlines)
 
     def _observed_keypoints(self) -> Tensor:
         return self._seen.keypoints[:, self._body.keypoint_slots]

@@ -65,6 +65,15 @@ class Fitter:
         placement = self.body.skeleton.place(state.pose, state.coefficients)
         return placement.pose(self.body.surface, state.coefficients)
 
+    def explained_share(self, state: State, seen: Observations, near_px: float) -> Tensor:
+        """The share of each frame's outline (F,) that lies within `near_px` of the body's rim."""
+        return self._weigh(state, seen).explained_share(near_px)
+
+    def unusualness(self, state: State, knowns: Knowns) -> Tensor:
+        """Distance of the shape from the population's mean, in standard deviations per unknown."""
+        away = state.coefficients - knowns.prior_mean
+        return (away @ knowns.prior_precision @ away / len(away)).sqrt()
+
     def _start(self, seen: Observations, knowns: Knowns) -> State:
         """The population's mean body, posed by keypoints alone from several directions at once."""
         frames = len(seen.keypoints)
