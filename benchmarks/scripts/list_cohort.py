@@ -1,7 +1,7 @@
 """Writes the sheet of a cohort, with every adult twice, and their true measurements.
 
-The sheet gives the height of `adult_01` and keeps that of `adult_01-height_unknown` back; nothing else
-is said of anybody. The table of truth has a row per adult: sex and SI measurements.
+The sheet gives the height of `adult_01` and keeps that of `adult_01-height_unknown` back; nothing
+else is said of anybody. The table of truth has a row per adult: sex and SI measurements.
 """
 
 import json

@@ -13,12 +13,11 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import logging
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from uuid import uuid4
 
 import anny
 import numpy as np
@@ -62,13 +61,13 @@ def _load(path: Path) -> anny.Anny:
 
 
 def _write_atomically(data: ModelData, path: Path) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, suffix=".partial")
-    os.close(handle)
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}.unfinished")
     try:
-        data.save_safetensors(name)
-        Path(name).replace(path)
+        data.save_safetensors(unfinished)
+        unfinished.chmod(0o644)  # safetensors keeps its files from everybody else
+        unfinished.replace(path)
     finally:
-        Path(name).unlink(missing_ok=True)
+        unfinished.unlink(missing_ok=True)
 
 
 def _build() -> ModelData:
