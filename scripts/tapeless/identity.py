@@ -33,9 +33,9 @@ _BLUR_BINS = (1.3, 1.0, 1.0)
 
 # How unlike the colours of one person may be: the share not in common. On eight people who turn
 # once before a camera, 99 % of the pairs of sightings of one stay below 0.39, and 95 % of those of
-# two lie above 0.63; two people in a park in dull clothes, back-lit, lie above 0.44.
-_ALIKE = 0.38  # when place says nothing
-_ALIKE_DESPITE_PLACE = 0.20  # when place and size contradict
+# two lie above 0.63; two people in a park in dull clothes, back-lit, lie above 0.37.
+_ALIKE = 0.33  # when place says nothing
+_ALIKE_DESPITE_PLACE = 0.18  # when place and size contradict
 _ALIKE_IN_PLACE = 0.70  # when place and size agree, a moment apart
 _REACH = (0.3, 1.0)  # how far a person gets: at once, and per second; in body heights
 _GROWTH = (0.1, 0.3)  # how much a person's size changes: at once, and per second; natural log
@@ -121,7 +121,7 @@ def _colour_difference(one: Sighting, other: Sighting) -> float:
 def _place_agreement(one: Sighting, other: Sighting) -> float:
     """Whether place and size let the two be one person: 1 yes, 0 says nothing, -1 hardly.
 
-    Being in the same place a moment later is a strong sign, and a weak one a minute later.
+    Being in the same place a moment later is a strong sign, and none after some seconds.
     """
     seconds = abs(one.time_s - other.time_s)
     heights = [max(s.person.height_px, 1.0) for s in (one, other)]
@@ -132,7 +132,7 @@ def _place_agreement(one: Sighting, other: Sighting) -> float:
         moved / (_REACH[0] + _REACH[1] * seconds), grown / (_GROWTH[0] + _GROWTH[1] * seconds)
     )
     agreement = max(-1.0, 1 - strain**2)
-    return agreement / (1 + seconds) if agreement > 0 else agreement
+    return agreement * float(np.exp(-seconds)) if agreement > 0 else agreement
 
 
 def _crop(person: Person, shape: tuple[int, ...]) -> tuple[int, int, int, int]:
