@@ -35,6 +35,7 @@ format: setup-dev ## put everything into the style that `make lint` checks
 	$(BIN)/snakefmt Snakefile workflow rules benchmarks
 
 bench: setup ## measure accuracy and speed (an hour)
+	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES)
 	$(BIN)/snakemake --snakefile benchmarks/Snakefile --cores $(CORES)
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down

@@ -1,8 +1,8 @@
-"""Writes docs/accuracy.md and docs/benchmarks.md from the numbers of the benchmark."""
+"""Fills the pages of accuracy and of cost with the numbers of the benchmark."""
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,37 +17,30 @@ from tapeless.population import BMI_RANGE, STATURE_RANGE_M
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-COMMANDS = """```
-snakemake --snakefile benchmarks/cohort.smk --cores 2
-snakemake --snakefile benchmarks/Snakefile --cores 2
-```
-(both are `make bench`)"""
+Fields = dict[str, str]
 
-Format = Callable[[Any], str]
+ESSENTIALS = {
+    "frames": "decoding",
+    "pose": "pose (MediaPipe)",
+    "silhouettes": "silhouettes (MediaPipe)",
+    "bodies": "fit (Anny)",
+}
 
 
-def markdown(table: pd.DataFrame, columns: Mapping[str, tuple[str, Format]]) -> str:
-    """A Markdown table: for each column its heading and how its values are written."""
-    lines = [[heading for heading, _ in columns.values()], ["---"] * len(columns)]
-    lines += [
-        [write(row[name]) for name, (_, write) in columns.items()] for _, row in table.iterrows()
-    ]
+def markdown(table: pd.DataFrame) -> str:
+    """A Markdown table of what is text already."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def signed(digits: int) -> Format:
-    """Numbers with their sign."""
-    return lambda number: f"{number:+.{digits}f}"
-
-
-def plain(digits: int) -> Format:
-    """Numbers without a sign, an en dash where there is none."""
-    return lambda number: "–" if pd.isna(number) else f"{number:.{digits}f}"
+def written(pattern: str, factor: float = 1.0) -> Callable[[float], str]:
+    """Writes numbers by a format pattern, an en dash where there is none."""
+    return lambda number: "–" if pd.isna(number) else pattern.format(factor * number)
 
 
 def machine() -> str:
     """Processor, cores and memory of this machine, in words."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines()
+    lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
     memory_gb = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
     cores = len(os.sched_getaffinity(0))
@@ -55,185 +48,117 @@ def machine() -> str:
 
 
 def accuracy_table(scores: pd.DataFrame, setting: str) -> str:
-    """One setting: what tapeless and the averages get wrong, a row per measurement."""
-    rows = []
-    units = {record.name: record.unit for record in load_table().measurements}
+    """What tapeless and the averages get wrong in one setting, a row per measurement."""
     chosen = scores[scores["setting"] == setting].set_index(["method", "measurement"])
-    for name, unit in units.items():
-        own = chosen.loc[(TAPELESS, name)]
+    percent, signed_percent = written("{:.1f} %"), written("{:+.1f} %")
+    rows = []
+    for record in load_table().measurements:
+        own = chosen.loc[(TAPELESS, record.name)]
+        unit, factor, digits = ("mm", 1000, 0) if record.unit.si == "m" else ("kg", 1, 1)
         rows.append(
             {
-                "measurement": name,
-                "bias": f"{1000 * own['bias']:+.0f} mm"
-                if unit.si == "m"
-                else f"{own['bias']:+.1f} kg",
-                "mae": f"{1000 * own['mae']:.0f} mm" if unit.si == "m" else f"{own['mae']:.1f} kg",
-                "bias_percent": own["bias_percent"],
-                "mae_percent": own["mae_percent"],
-                "largest_percent": own["largest_percent"],
-                "within": 100 * own["within"],
-                "average": chosen.loc[(AVERAGE, name), "mae_percent"],
-                "average_of_sex": chosen.loc[(AVERAGE_OF_SEX, name), "mae_percent"],
+                "": record.name,
+                "bias": written(f"{{:+.{digits}f}} {unit}", factor)(own["bias"]),
+                "bias, %": signed_percent(own["bias_percent"]),
+                "error": written(f"{{:.{digits}f}} {unit}", factor)(own["mae"]),
+                "error, %": f"**{percent(own['mae_percent'])}**",
+                "largest": percent(own["largest_percent"]),
+                "in interval": written("{:.0f} %", 100)(own["within"]),
+                AVERAGE: percent(chosen.loc[(AVERAGE, record.name), "mae_percent"]),
+                AVERAGE_OF_SEX: percent(chosen.loc[(AVERAGE_OF_SEX, record.name), "mae_percent"]),
             }
         )
-    return markdown(
-        pd.DataFrame(rows),
-        {
-            "measurement": ("", str),
-            "bias": ("bias", str),
-            "mae": ("mean error", str),
-            "bias_percent": ("bias, %", signed(1)),
-            "mae_percent": ("mean error, %", lambda number: f"**{number:.1f}**"),
-            "largest_percent": ("largest, %", plain(1)),
-            "within": ("true value in the interval, %", plain(0)),
-            "average": ("average adult, %", plain(1)),
-            "average_of_sex": ("average woman or man, %", plain(1)),
-        },
-    )
+    return markdown(pd.DataFrame(rows))
 
 
 def people_table(errors: pd.DataFrame) -> str:
     """Everybody with the height given: true values, and errors in percent."""
     own = errors[(errors["method"] == TAPELESS) & (errors["setting"] == GIVEN)].copy()
     own["percent"] = 100 * (own["measured"] / own["true"] - 1)
-    names = [record.name for record in load_table().measurements]
-    true = own.pivot(index="adult", columns="measurement", values="true")[names]
-    percent = own.pivot(index="adult", columns="measurement", values="percent")[names]
-    table = true.join(percent, rsuffix="_percent").reset_index()
-    columns: dict[str, tuple[str, Format]] = {"adult": ("", str)}
+    own = own.set_index(["measurement", "adult"])
+    adults = own.index.unique("adult")
+    columns = {"": adults.to_list()}
     for record in load_table().measurements:
-        heading = f"{record.name}, {record.unit.report}"
-        factor = record.unit.factor
-        columns[record.name] = (heading, lambda number, factor=factor: f"{factor * number:.1f}")
-        columns[f"{record.name}_percent"] = (
-            "error, %",
-            lambda number: "–" if pd.isna(number) else f"{number:+.1f}",
-        )
-    return markdown(table, columns)
+        person = own.loc[record.name].loc[adults]
+        true = written("{:.1f} " + record.unit.report, record.unit.factor)
+        columns[record.name] = person["true"].map(true).to_list()
+        columns[f"{record.name}: error"] = person["percent"].map(written("{:+.1f} %")).to_list()
+    return markdown(pd.DataFrame(columns))
 
 
-def accuracy_page(
-    scores: pd.DataFrame, errors: pd.DataFrame, people: Mapping[str, Any], average_of: int
-) -> str:
-    """The whole of docs/accuracy.md."""
+def accuracy_fields(
+    scores: pd.DataFrame, errors: pd.DataFrame, params: Mapping[str, Any]
+) -> Fields:
+    """What docs/accuracy.md says."""
     measured = errors[(errors["method"] == TAPELESS) & errors["measured"].notna()]
-    videos = len(measured[["adult", "setting"]].drop_duplicates())
     low, high = (100 * metres for metres in STATURE_RANGE_M)
-    return f"""# Accuracy
-
-*Written by the benchmark (tapeless {__version__}); do not edit.*
-
-{people["adults"]} adults, half of them women, drawn from the Anny body model to match a population's
-statures ({low:.0f} to {high:.0f} cm) and builds (BMI {BMI_RANGE[0]:.0f} to {BMI_RANGE[1]:.0f}), dressed in
-colour and rendered to video, each turning once, with a camera, clothes, posture and room of their
-own. No constant of tapeless was tuned on them. Their bodies also vary in ways that the bodies
-behind the fit do not (left differs from right, posture, belly, breasts, feet). Measured: {videos} of
-{2 * people["adults"]} videos.
-
-**What this shows and what not.** The truth is exact, and the fit's errors are real; but the people are
-rendered, their clothes are painted on, and they are bodies of the same model that is fitted. On real
-people in loose clothes expect larger errors.
-
-Errors are measured less true. *Mean error* is the mean of their absolute values. The last two columns
-are the mean errors of somebody who does not look at the video: an average body (the mean of
-{average_of} adults of the prior's population, or of its women or men for those who are told the sex, as
-tapeless is not), scaled to the person's height where it is given, girths with the scale and mass with
-its cube.
-
-## {GIVEN.capitalize()}
-
-{accuracy_table(scores, GIVEN)}
-
-## {NOT_GIVEN.capitalize()}
-
-{accuracy_table(scores, NOT_GIVEN)}
-
-## Each person, {GIVEN}
-
-{people_table(errors)}
-
-## How to get these numbers
-
-{COMMANDS}
-"""
+    return {
+        "version": __version__,
+        "adults": str(params["people"]["adults"]),
+        "stature": f"{low:.0f} to {high:.0f} cm",
+        "bmi": f"{BMI_RANGE[0]:.0f} to {BMI_RANGE[1]:.0f}",
+        "measured": str(len(measured[["adult", "setting"]].drop_duplicates())),
+        "videos": str(2 * params["people"]["adults"]),
+        "average_of": str(params["average_of"]),
+        "given": accuracy_table(scores, GIVEN),
+        "not_given": accuracy_table(scores, NOT_GIVEN),
+        "people": people_table(errors),
+    }
 
 
-def benchmarks_page(
-    cost: pd.DataFrame,
-    times: Mapping[str, Any],
-    speed: Mapping[str, Any],
-    people: Mapping[str, Any],
-) -> str:
-    """The whole of docs/benchmarks.md."""
-    essential = sum(times["essential_seconds"].values())
-    stages = markdown(
-        cost,
+def cost_fields(cost: pd.DataFrame, times: Mapping[str, Any], params: Mapping[str, Any]) -> Fields:
+    """What docs/benchmarks.md says."""
+    seconds = times["essential_seconds"]
+    essential, wall = sum(seconds.values()), times["wall_seconds"]
+    rows = [(ESSENTIALS[name], f"{value:.1f} s") for name, value in seconds.items()]
+    rows += [("together", f"{essential:.1f} s"), ("the whole run", f"{wall:.1f} s")]
+    of_videos = cost[cost["videos"] > 1]
+    stages = pd.DataFrame(
         {
-            "stage": ("stage", str),
-            "seconds": ("seconds, mean", plain(1)),
-            "largest_seconds": ("seconds, largest", plain(1)),
-            "cpu_seconds": ("processor seconds, mean", plain(1)),
-            "largest_memory_mb": ("memory, largest, MB", plain(0)),
-        },
+            "stage": cost["stage"],
+            "mean": cost["seconds"].map(written("{:.1f} s")),
+            "longest": cost["largest_seconds"].map(written("{:.1f} s")),
+            "processor time, mean": cost["cpu_seconds"].map(written("{:.1f} s")),
+            "largest memory": cost["largest_memory_mb"].map(written("{:.0f} MB")),
+        }
     )
-    one = markdown(
-        pd.DataFrame(
-            [
-                *times["essential_seconds"].items(),
-                ("all four", essential),
-                ("the whole run", times["wall_seconds"]),
-            ],
-            columns=["what", "seconds"],
-        ),
-        {"what": ("", str), "seconds": ("seconds", plain(1))},
-    )
-    per_video = cost.loc[cost["videos"] > 1, "seconds"].sum()
-    return f"""# Time and memory
-
-*Written by the benchmark (tapeless {__version__}); do not edit.*
-
-Machine: {machine()}. No graphics card.
-
-## One video, from the command to the reports
-
-{speed["seconds"]} s of {speed["width_px"]} x {speed["height_px"]} px at {speed["frames_per_second"]} frames a second
-(H.264), on {times["cores"]} cores: **{times["wall_seconds"]:.0f} s**, contact sheet and Snakemake's own start
-included; largest memory of a job **{times["largest_memory_mb"]:.0f} MB**. Decoding and the models' inference
-alone, in a process that has loaded its libraries:
-
-{one}
-
-The share outside of them (starting processes, loading libraries and models, choosing frames, blurring
-faces, measuring, drawing, Snakemake) is **{100 * (1 - essential / times["wall_seconds"]):.0f} %**.
-
-## Stages
-
-{2 * people["adults"]} videos of 3 s at 720 x 1280 px, from the benchmark files that Snakemake writes for every job.
-Jobs of several videos ran side by side. The sum of the stages of one video is {per_video:.0f} s.
-
-{stages}
-
-## How to get these numbers
-
-{COMMANDS}
-"""
+    return {
+        "version": __version__,
+        "machine": machine(),
+        **{name: str(value) for name, value in params["speed"].items()},
+        "cores": str(times["cores"]),
+        "wall": f"{wall:.0f}",
+        "memory": f"{times['largest_memory_mb']:.0f}",
+        "essentials": markdown(pd.DataFrame(rows, columns=["", "time"])),
+        "outside": f"{100 * (1 - essential / wall):.0f}",
+        "videos": str(2 * params["people"]["adults"]),
+        "per_video": f"{of_videos['seconds'].sum():.0f}",
+        "per_video_memory": f"{of_videos['largest_memory_mb'].max():.0f}",
+        "stages": markdown(stages),
+    }
 
 
-def main(inputs: Mapping[str, Path], outputs: Sequence[Path], params: Mapping[str, Any]) -> None:
-    """Writes the pages of accuracy and of cost, `outputs`."""
-    accuracy, benchmarks = outputs
+def fill(template: Path, page: Path, fields: Fields) -> None:
+    """Writes a page from its template."""
+    page.write_text(template.read_text(encoding="utf-8").format(**fields), encoding="utf-8")
+
+
+def main(
+    inputs: Mapping[str, Path], outputs: Mapping[str, Path], params: Mapping[str, Any]
+) -> None:
+    """Writes `outputs`: accuracy and benchmarks."""
     scores, errors, cost = (pd.read_csv(inputs[name]) for name in ("scores", "errors", "cost"))
     times = json.loads(inputs["times"].read_text(encoding="utf-8"))
-    page = accuracy_page(scores, errors, params["people"], params["average_of"])
-    accuracy.write_text(page, encoding="utf-8")
-    page = benchmarks_page(cost, times, params["speed"], params["people"])
-    benchmarks.write_text(page, encoding="utf-8")
+    fields = accuracy_fields(scores, errors, params)
+    fill(inputs["accuracy_template"], outputs["accuracy"], fields)
+    fields = cost_fields(cost, times, params)
+    fill(inputs["benchmarks_template"], outputs["benchmarks"], fields)
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
             {name: Path(path) for name, path in snakemake.input.items()},
-            [Path(path) for path in snakemake.output],
+            {name: Path(path) for name, path in snakemake.output.items()},
             dict(snakemake.params.items()),
         )
