@@ -8,8 +8,8 @@ from __future__ import annotations
 import copy
 import difflib
 import math
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any, cast
 
 import yaml
 from jsonschema import Draft202012Validator
@@ -59,7 +59,15 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
     `config` has its defaults already (see `with_defaults`).
     """
     faults = find_faults(config, schema)
-    return faults or list(_find_impossible_combinations(config))
+
+    def number(group: str, key: str) -> int | float | None:
+        """The value of a key, None if it is empty or has a fault of its own."""
+        given = config[group]
+        if not isinstance(given, Mapping) or any(f.startswith(f"{group}.{key} ") for f in faults):
+            return None
+        return cast(int | float | None, given[key])
+
+    return [*faults, *_find_impossible_combinations(number)]
 
 
 def find_faults(value: object, schema: Schema) -> list[str]:
@@ -73,32 +81,38 @@ def find_faults(value: object, schema: Schema) -> list[str]:
 def _describe(error: ValidationError) -> Iterator[str]:
     name = ".".join(str(step) for step in error.absolute_path)
     if error.validator == "additionalProperties":
-        known = error.schema["properties"]
-        for key in sorted(str(key) for key in error.instance if key not in known):
+        known = _schema_of(error)["properties"]
+        given: Mapping[object, object] = cast(Any, error.instance)
+        for key in sorted(str(key) for key in given if key not in known):
             yield f"unknown key {f'{name}.' if name else ''}{key}{did_you_mean(key, known)}"
         return
     yield f"{name or 'the configuration'} must be {_describe_demand(error)}, is {_show(error)}"
 
 
 def _describe_demand(error: ValidationError) -> str:
-    demand = error.validator_value
+    schema = _schema_of(error)
+    demand = schema[str(error.validator)]
     match error.validator:
         case "type":
             names = [demand] if isinstance(demand, str) else demand
             return " or ".join(_TYPE_NAMES[name] for name in names)
         case "enum":
-            return "one of " + ", ".join(
-                "empty" if value is None else str(value) for value in demand
-            )
+            return f"one of {', '.join(map(str, demand))}"
         case "minimum" | "maximum":
-            return _describe_range(error.schema)
+            return _describe_range(schema)
         case "exclusiveMinimum":
             return f"more than {demand}"
         case "minLength":
             return "given"
         case "pattern":
-            return str(error.schema.get("x-pattern", f"of the form {demand}"))
+            return str(schema.get("x-pattern", f"of the form {demand}"))
     return f"such that {error.validator} is {demand}"
+
+
+def _schema_of(error: ValidationError) -> dict[str, Any]:
+    """The part of the schema that was broken."""
+    assert isinstance(error.schema, dict)
+    return error.schema
 
 
 def _describe_range(schema: Mapping[str, Any]) -> str:
@@ -133,18 +147,21 @@ def _find_endless(value: object, name: str = "") -> Iterator[str]:
             yield from _find_endless(part, f"{name}.{key}" if name else str(key))
 
 
-def _find_impossible_combinations(config: Mapping[str, Any]) -> Iterator[str]:
-    sampling, selection, shape = config["sampling"], config["selection"], config["shape"]
-    start_s, end_s = sampling["start_s"], sampling["end_s"]
+def _find_impossible_combinations(
+    number: Callable[[str, str], int | float | None],
+) -> Iterator[str]:
+    start_s, end_s = number("sampling", "start_s"), number("sampling", "end_s")
+    frames, fps = number("sampling", "frames"), number("sampling", "fps")
+    min_frames, estimates = number("selection", "min_frames"), number("shape", "estimates")
     if start_s is not None and end_s is not None and start_s >= end_s:
         yield f"sampling.start_s ({start_s}) must be before sampling.end_s ({end_s})"
-    if sampling["fps"] is None and selection["min_frames"] > sampling["frames"]:
+    if fps is None and min_frames is not None and frames is not None and min_frames > frames:
         yield (
-            f"selection.min_frames ({selection['min_frames']}) must not exceed "
-            f"sampling.frames ({sampling['frames']})"
+            f"selection.min_frames ({min_frames}) must not exceed sampling.frames ({frames}): "
+            "no video would ever have enough"
         )
-    if shape["estimates"] > selection["min_frames"]:
+    if estimates is not None and min_frames is not None and estimates > min_frames:
         yield (
-            f"shape.estimates ({shape['estimates']}) must not exceed "
-            f"selection.min_frames ({selection['min_frames']}): each needs a frame of its own"
+            f"shape.estimates ({estimates}) must not exceed selection.min_frames ({min_frames}): "
+            "each needs a frame of its own"
         )

@@ -106,8 +106,8 @@ def test_a_fault_names_the_key_what_it_must_be_and_what_it_is(given: Any, fault:
 
 
 def test_all_faults_are_said_at_once():
-    found = faults_of(bluur=True, sampling={"frames": -1, "rotate": 1}, shape={"device": "tpu"})
-    assert len(found) == 4
+    wrong = {"bluur": True, "pose": None, "sampling": {"frames": -1, "rotate": 1}}
+    assert len(faults_of(**wrong, selection={"min_frames": 2})) == 5
 
 
 def test_frames_a_second_lift_the_limit_on_the_number_of_frames():
