@@ -6,6 +6,7 @@ recognition unless `blur_faces` is false. A video rejected because nobody was fo
 pictures, so that its contact sheet can show them.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,11 +19,13 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool) -> None:
+def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool, threads: int = 2) -> None:
     """Runs the stage for one video."""
-    run_stage(
-        pictures, [frames], lambda: keep_pictures(frames, pose, pictures, blur_faces=blur_faces)
-    )
+
+    def work() -> Mapping[str, int]:
+        return keep_pictures(frames, pose, pictures, blur_faces=blur_faces, threads=threads)
+
+    run_stage(pictures, [frames], work)
 
 
 if __name__ == "__main__":
@@ -33,4 +36,5 @@ if __name__ == "__main__":
             Path(snakemake.input.pose),
             Path(snakemake.output.pictures),
             blur_faces=snakemake.params.blur_faces,
+            threads=snakemake.threads,
         )

@@ -10,11 +10,14 @@ import pytest
 from PIL import Image
 
 import blur_faces
+import estimate_pose_mediapipe
+import sample_frames
 from tapeless.images import read_rgb, write_image
 from tapeless.keypoints import BODY_25, Person, person, write_people
 from tapeless.outcomes import Outcome
-from tapeless.pictures.faces import FaceFinder, Sighting, find_heads
+from tapeless.pictures.faces import FaceFinder, Sighting, find_heads, lasting
 from tapeless.pictures.heads import Head, head_of, hide
+from tapeless.video.sample import Sampling
 
 HEIGHT, WIDTH = 400, 300
 
@@ -186,6 +189,18 @@ def test_a_bystander_is_seen_again_where_they_stood_and_not_where_they_left() ->
     assert face.again(gone) is None
 
 
+def test_small_heads_are_looked_for_everywhere_and_large_ones_once_frames_agree() -> None:
+    picture = wallpaper()
+    small, large = Head(50, 50, 10, 12), Head(200, 200, 60, 70)
+    seen = [Sighting.of(picture, head) for head in (small, large)]
+
+    once = lasting({"one": seen, "two": [], "three": []})
+    often = lasting({"one": seen, "two": seen[1:], "three": []})
+
+    assert [face.head for face in once["one"]] == [small]
+    assert [face.head for face in often["one"]] == [small, large]
+
+
 def test_a_bare_chest_is_no_face_but_a_child_in_front_is() -> None:
     chest, child = Head(150, 150, 50, 60), Head(150, 150, 18, 22)
 
@@ -229,7 +244,7 @@ def test_every_frame_is_kept_with_all_heads_hidden(tmp_path) -> None:
         around = np.s_[y - 15 : y + 15, x - 12 : x + 12]
         assert detail(kept[around]) < 0.1 * detail(frame[around])
     assert np.abs(first[200:].astype(int) - frames[0][200:]).mean() < 3
-    assert Outcome.read(tmp_path / "pictures").counts["frames"] == 2
+    assert Outcome.read(tmp_path / "pictures").counts["pictures"] == 2
 
 
 def test_faces_stay_when_the_user_wants_them(tmp_path) -> None:
@@ -279,3 +294,22 @@ def test_a_frame_that_is_no_picture_fails_the_job(tmp_path) -> None:
 
     with pytest.raises(Image.UnidentifiedImageError):
         run(tmp_path)
+
+
+REAL_VIDEO = Path(__file__).parents[2] / "../shared/videos/walk_front.mp4"
+
+
+@pytest.mark.skipif(not REAL_VIDEO.exists(), reason="the shared recordings are not here")
+def test_the_masked_bystander_of_a_real_video_is_hidden_in_every_frame(tmp_path) -> None:
+    """Small, half hidden behind a hand and a mask, at the edge: missed by a face detector alone."""
+    sampling = Sampling(frames=6)
+    sample_frames.main(REAL_VIDEO, tmp_path / "frames", tmp_path / "frames.csv", sampling=sampling)
+    frames = [read_rgb(path) for path in sorted((tmp_path / "frames").glob("*.png"))]
+    estimate_pose_mediapipe.main(tmp_path / "frames", tmp_path / "pose", min_visibility=0.5)
+
+    pictures = run(tmp_path)
+
+    face = np.s_[98:116, 16:32]
+    assert len(pictures) == 6
+    for kept, frame in zip(pictures, frames, strict=True):
+        assert detail(kept[face]) < 0.05 * detail(frame[face])

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
+from queue import SimpleQueue
 
 from PIL import Image
 
@@ -12,8 +15,8 @@ from tapeless.images import read_rgb
 from tapeless.keypoints import Person, frame_names, read_poses
 from tapeless.logs import progress
 from tapeless.outcomes import Outcome
-from tapeless.pictures.faces import FaceFinder, Sighting, find_heads
-from tapeless.pictures.heads import Head, hide
+from tapeless.pictures.faces import FaceFinder, Sighting, find_heads, lasting
+from tapeless.pictures.heads import hide
 
 log = logging.getLogger(__name__)
 
@@ -21,38 +24,50 @@ _JPEG_QUALITY = 90
 
 
 def keep_pictures(
-    frames: Path, pose: Path, pictures: Path, *, blur_faces: bool
+    frames: Path, pose: Path, pictures: Path, *, blur_faces: bool, threads: int = 2
 ) -> Mapping[str, int]:
-    """Writes `pictures/<frame>.jpg` for every frame, and returns how many frames and faces.
+    """Writes `pictures/<frame>.jpg` for every frame, and returns how many.
 
     Faces are hidden beyond recognition unless `blur_faces` is false. The pose files are not needed
     when the pose stage rejected the video: nobody was found then, but there may still be faces.
     """
     names = frame_names(frames)
-    heads = _heads_to_hide(frames, pose, names) if blur_faces else ((name, []) for name in names)
-    faces = 0
-    for name, to_hide in heads:
-        picture = hide(read_rgb(frames / f"{name}.png"), to_hide)
-        Image.fromarray(picture).save(pictures / f"{name}.jpg", quality=_JPEG_QUALITY)
-        faces += len(to_hide)
-    log.info("kept %d pictures, with %d faces hidden", len(names), faces)
-    return {"frames": len(names), "faces_hidden": faces}
-
-
-def _heads_to_hide(
-    frames: Path, pose: Path, names: Sequence[str]
-) -> Iterator[tuple[str, list[Head]]]:
     people: Mapping[str, list[Person]] = {}
     if Outcome.read(pose).is_ok:
         people = read_poses(pose, names)
-    found: dict[str, list[Head]] = {}
-    seen: dict[str, list[Sighting]] = {}
-    with FaceFinder() as finder:
-        for name in progress(names, "frames searched for faces", len(names), log):
-            picture = read_rgb(frames / f"{name}.png")
-            found[name] = finder.find(picture)
-            seen[name] = [Sighting.of(picture, head) for head in found[name]]
+    found = _search(frames, names, people, threads) if blur_faces else {}
+    in_others = lasting(found)
     for name in names:
         picture = read_rgb(frames / f"{name}.png")
-        elsewhere = [face for other in names if other != name for face in seen[other]]
-        yield name, find_heads(picture, people.get(name, []), found[name], elsewhere)
+        if blur_faces:
+            here = [face.head for face in found[name]]
+            others = [face for other in names if other != name for face in in_others[other]]
+            picture = hide(picture, find_heads(picture, people.get(name, []), here, others))
+        Image.fromarray(picture).save(pictures / f"{name}.jpg", quality=_JPEG_QUALITY)
+    log.info("kept %d pictures", len(names))
+    return {"pictures": len(names)}
+
+
+def _search(
+    frames: Path, names: Sequence[str], people: Mapping[str, list[Person]], threads: int
+) -> dict[str, list[Sighting]]:
+    """The heads found in each frame besides those of `people`, and how they look."""
+    idle: SimpleQueue[FaceFinder] = SimpleQueue()
+
+    def search(number: int) -> list[Sighting]:
+        name = names[number]
+        picture = read_rgb(frames / f"{name}.png")
+        finder = idle.get()
+        try:
+            heads = finder.find(picture, people.get(name, []), number)
+        finally:
+            idle.put(finder)
+        return [Sighting.of(picture, head) for head in heads]
+
+    with ExitStack() as stack:
+        for _ in range(threads):
+            idle.put(stack.enter_context(FaceFinder()))
+        pool = stack.enter_context(ThreadPoolExecutor(threads))
+        found = pool.map(search, range(len(names)))
+        searched = progress(found, "frames searched for faces", len(names), log)
+        return dict(zip(names, searched, strict=True))
