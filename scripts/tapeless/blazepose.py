@@ -13,7 +13,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 
 import numpy as np
@@ -25,6 +25,11 @@ from numpy.typing import NDArray
 
 LANDMARKS = 33
 """How many points BlazePose gives for a person."""
+
+# The number of each point on the other side of the body: nose, eyes, ears and corners of the mouth
+# first, then pairs of left and right from the shoulders down.
+_FACE = [0, 4, 5, 6, 1, 2, 3, 8, 7, 10, 9]
+_OTHER_SIDE = [*_FACE, *(n + 1 if n % 2 else n - 1 for n in range(len(_FACE), LANDMARKS))]
 
 _DETECTOR = """
 input_stream: "image"
@@ -148,6 +153,16 @@ class BlazePose:
             [(p.x * width, p.y * height, p.visibility) for p in seen.landmarks.landmark]
         )
         return Sight(points[:LANDMARKS], np.array(seen.mask, dtype=np.float32))
+
+    def look_mirrored(self, picture: NDArray[np.uint8], region: Region) -> Sight | None:
+        """As `look`, at the mirror image: another opinion on the same picture."""
+        width = picture.shape[1]
+        flipped = np.ascontiguousarray(picture[:, ::-1])
+        sight = self.look(flipped, replace(region, x=width - region.x, angle=-region.angle))
+        if sight is None:
+            return None
+        points = sight.points[_OTHER_SIDE] * (-1, 1, 1) + (width, 0, 0)
+        return Sight(points, np.ascontiguousarray(sight.mask[:, ::-1]))
 
 
 @contextmanager

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -45,12 +44,12 @@ def cut_out(models: BlazePose, picture: NDArray[np.uint8], person: Person) -> Ma
     the person cannot be told from the background.
     """
     region, upper, lower = _regions(person)
-    straight, mirrored = _look(models, picture, region), _look_mirrored(models, picture, region)
+    straight, mirrored = models.look(picture, region), models.look_mirrored(picture, region)
     if straight is None or mirrored is None:
         return None
-    whole = (straight + mirrored) / 2
-    parts = [_look(models, picture, part) for part in (upper, lower)]
-    top, bottom = (whole if part is None else part for part in parts)
+    whole = (straight.mask + mirrored.mask) / 2
+    parts = [models.look(picture, part) for part in (upper, lower)]
+    top, bottom = (whole if part is None else part.mask for part in parts)
     share = _share_below(region, whole.shape)
     closer = top * (1 - share) + bottom * share
     trust = _PART_WEIGHT * _border_band(whole)
@@ -101,18 +100,6 @@ def segment_person(frames: Path, keypoints: Path, silhouettes: Path) -> Mapping[
             **counts,
         )
     return counts
-
-
-def _look(models: BlazePose, picture: NDArray[np.uint8], region: Region) -> Mask | None:
-    sight = models.look(picture, region)
-    return None if sight is None else sight.mask
-
-
-def _look_mirrored(models: BlazePose, picture: NDArray[np.uint8], region: Region) -> Mask | None:
-    flipped = np.ascontiguousarray(picture[:, ::-1])
-    region = replace(region, x=picture.shape[1] - region.x, angle=-region.angle)
-    mask = _look(models, flipped, region)
-    return None if mask is None else mask[:, ::-1]
 
 
 def _regions(person: Person) -> tuple[Region, Region, Region]:

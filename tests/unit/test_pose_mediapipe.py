@@ -95,6 +95,15 @@ def test_left_and_right_are_the_persons_own(models):
     assert away.at("LShoulder")[0, 0] < away.at("RShoulder")[0, 0]
 
 
+def test_the_mirror_image_shows_the_same_person_and_names_the_same_sides(models):
+    picture = turn(1)[0][FACING]
+    (region,) = models.detect(picture)
+    straight, mirrored = models.look(picture, region), models.look_mirrored(picture, region)
+    apart_px = np.linalg.norm((straight.points - mirrored.points)[:, :2], axis=1)
+    assert apart_px.max() < 40
+    assert np.abs(straight.mask - mirrored.mask).mean() < 0.01
+
+
 def test_two_people_in_a_picture_are_both_found_and_once_each(models):
     one, other = turn(1)[0][FACING], turn(2)[0][FACING]
     width = one.shape[1]
