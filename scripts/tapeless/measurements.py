@@ -14,12 +14,9 @@ import yaml
 
 from tapeless.bodies import TOPOLOGIES, Body, InvalidBodyError
 from tapeless.tape import Tape
-from tapeless.units import UNITS, Unit
+from tapeless.units import DENSITY_KG_M3, UNITS, Unit
 
 TABLE_FILE = Path(__file__).parent / "data" / "measurements.yaml"
-
-DENSITY_KG_M3 = 985.0
-"""Density of every body, as SHAPY's published code has it."""
 
 _STEPS_M = (0.01, 0.0025, 0.001)
 

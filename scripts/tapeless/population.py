@@ -24,7 +24,7 @@ from anny.models.model_data import ANNY_VERSION
 
 from tapeless.anny_model import load_model
 from tapeless.bodies import Body
-from tapeless.measurements import DENSITY_KG_M3
+from tapeless.units import DENSITY_KG_M3
 
 Floats = npt.NDArray[np.float32]
 Sex = Literal["female", "male"]

@@ -1,8 +1,11 @@
-"""Units: SI inside, centimetres and kilograms in the reports."""
+"""Units: SI inside, centimetres and kilograms in the reports; and what turns volume to mass."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+DENSITY_KG_M3 = 985.0
+"""Density of every body, as SHAPY's published code has it."""
 
 
 @dataclass(frozen=True)
