@@ -37,6 +37,7 @@ _BLUR_BINS = (1.3, 1.0, 1.0)
 _ALIKE = 0.33  # when place says nothing
 _ALIKE_DESPITE_PLACE = 0.18  # when place and size contradict
 _ALIKE_IN_PLACE = 0.70  # when place and size agree, a moment apart
+_UNSEEN = 0.45  # taken for the difference of colours that cannot be compared
 _REACH = (0.3, 1.0)  # how far a person gets: at once, and per second; in body heights
 _GROWTH = (0.1, 0.3)  # how much a person's size changes: at once, and per second; natural log
 
@@ -51,6 +52,11 @@ class Sighting:
     time_s: float
     person: Person
     colours: Colours
+
+    @property
+    def is_dressed(self) -> bool:
+        """Whether any colours were seen."""
+        return any(part is not None for part in self.colours)
 
 
 def clothing_colours(picture: NDArray[np.uint8], person: Person) -> Colours:
@@ -76,7 +82,8 @@ def group_sightings(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
     """Sorts sightings into persons, each with at most one sighting per frame, largest group first.
 
     The two that are most surely the same are joined first (single linkage), unless that would
-    put two sightings of one frame together.
+    put two sightings of one frame together. A sighting without colours joins a person by its
+    place, but two persons do not become one by it.
     """
     groups = {number: [sighting] for number, sighting in enumerate(sightings)}
     links = sorted(
@@ -86,7 +93,10 @@ def group_sightings(sightings: Sequence[Sighting]) -> list[list[Sighting]]:
     )
     for _, i, j in links:
         one, other = groups[i], groups[j]
-        if {s.frame for s in one}.isdisjoint(s.frame for s in other):
+        is_bridge = not (sightings[i].is_dressed and sightings[j].is_dressed) and all(
+            any(sighting.is_dressed for sighting in group) for group in (one, other)
+        )
+        if not is_bridge and {s.frame for s in one}.isdisjoint(s.frame for s in other):
             one.extend(other)
             groups = {n: one if group is other else group for n, group in groups.items()}
     distinct = {id(group): group for group in groups.values()}
@@ -108,14 +118,14 @@ def _doubt(one: Sighting, other: Sighting) -> float:
 def _colour_difference(one: Sighting, other: Sighting) -> float:
     """The share of the colours that the two do not have in common, 0 to 1.
 
-    Parts that are hidden in either are left out; when all are, the place alone must decide.
+    Parts that are hidden in either are left out; when all are, the place must speak for the two.
     """
     shares = [
         1 - float(np.minimum(a, b).sum())
         for a, b in zip(one.colours, other.colours, strict=True)
         if a is not None and b is not None
     ]
-    return float(np.mean(shares)) if shares else _ALIKE
+    return float(np.mean(shares)) if shares else _UNSEEN
 
 
 def _place_agreement(one: Sighting, other: Sighting) -> float:

@@ -299,7 +299,11 @@ def _rejection(verdicts: Sequence[Verdict], rules: Rules, counts: Mapping[str, i
     if not seen:
         reason = f"Nobody was found in any of the {sampled} sampled frames. {_ADVICE}."
         return Rejected("no_person", reason, **counts)
-    have = f"Only {kept} of {sampled} sampled frames are fit to measure; {rules.min_frames} needed"
+    which = f"Only {kept}" if kept else "None"
+    have = (
+        f"{which} of the {sampled} sampled frames can be measured, where at least "
+        f"{rules.min_frames} are needed"
+    )
     for code, advice in _TELLING.items():
         if 2 * codes[code] >= seen:
             return Rejected(code, f"{have}: {advice.format(rules=rules)}", **counts)

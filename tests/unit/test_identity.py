@@ -98,6 +98,15 @@ def test_where_no_clothes_are_seen_the_place_decides():
     assert frames_of(group_sightings([*near, far])) == [[0, 1, 2], [3]]
 
 
+def test_a_sighting_without_clothes_is_no_bridge_between_two_people():
+    here, there = standing(x=80, stature=300), standing(x=250, stature=330)
+    ghost = Sighting(3, 3 * STEP_S, standing(x=165, stature=310), (None, None, None))
+    left = [seen(i, here, RED) for i in range(3)]
+    right = [seen(i, there, GREEN) for i in range(4, 7)]
+    for group in group_sightings([*left, ghost, *right]):
+        assert not {0, 4} <= {sighting.frame for sighting in group}
+
+
 @pytest.mark.parametrize("x", [-40, 400])
 def test_somebody_half_out_of_the_picture_still_has_colours_or_none(x):
     person = standing(x=x)

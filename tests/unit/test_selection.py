@@ -200,7 +200,7 @@ def test_a_person_in_two_frames_only_is_too_few(video):
         video.add(*([(standing(), RED)] if i in (4, 5) else []))
     outcome = video.select()
     assert outcome.code == "too_few_frames"
-    assert "Only 2 of 12" in outcome.reason
+    assert "Only 2 of the 12" in outcome.reason
     assert video.rows.verdict.value_counts().to_dict() == {"dropped": 10, "kept": 2}
     assert video.kept == []
 
@@ -225,7 +225,7 @@ def test_the_cause_of_most_losses_rejects_the_video(video, person, unseen, code)
             video.add((person, RED), unseen=unseen)
     outcome = video.select()
     assert outcome.code == code
-    assert "Only 3 of 12 sampled frames" in outcome.reason
+    assert "Only 3 of the 12 sampled frames" in outcome.reason
     assert len(video.rows) == 12
 
 
