@@ -43,6 +43,7 @@ rule estimate_shape:
         gpu=int(config["shape"]["device"] == "cuda"),
     params:
         height_cm=of_video("height_cm"),
+        mass_kg=of_video("mass_kg"),
         sex=of_video("sex"),
         estimates=config["shape"]["estimates"],
         vertical_fov_degrees=config["shape"]["vertical_fov_degrees"],

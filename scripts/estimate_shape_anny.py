@@ -38,6 +38,7 @@ if __name__ == "__main__":
             Path(snakemake.output.bodies),
             Settings(
                 stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
+                mass_kg=snakemake.params.mass_kg,
                 sex=snakemake.params.sex or None,
                 vertical_fov_degrees=snakemake.params.vertical_fov_degrees,
                 estimates=snakemake.params.estimates,

@@ -11,10 +11,12 @@ import cv2
 import numpy as np
 import pytest
 import torch
+import trimesh
 from numpy.typing import NDArray
 
 from tapeless.bodies import Body
 from tapeless.keypoints import BODY_25
+from tapeless.measurements import measure_body
 from tapeless.outcomes import Rejected
 from tapeless.shape.anny import Frame, Settings, estimate_bodies
 from tapeless.shape.anny_fit import Fitter
@@ -125,6 +127,17 @@ def test_points_move_as_their_derivatives_say(space: ShapeSpace) -> None:
     assert actual.abs().max() > 5e-4
 
 
+def test_volume_changes_as_its_derivative_says(space: ShapeSpace) -> None:
+    body = Fitter(space, "cpu").body
+    shape, change = torch.zeros(len(space.basis)), torch.zeros(len(space.basis))
+    change[1] = 0.05
+    before, slope = body.volume(shape)
+    after, _ = body.volume(shape + change)
+    assert float(after - before) == pytest.approx(float(slope @ change), rel=0.02)
+    solid = trimesh.Trimesh(body.surface.unposed(shape).numpy(), space.faces, process=False)
+    assert float(before) == pytest.approx(solid.volume, rel=1e-3)
+
+
 def test_frames_are_eliminated_without_changing_the_solution() -> None:
     frames, unknowns, shared = 3, 4, 2
     generator = torch.Generator().manual_seed(2)
@@ -207,6 +220,14 @@ def test_without_a_height_the_scale_is_called_estimated(
     (body,) = estimate_bodies(filmed, space_file, Settings(estimates=1))
     assert body.scale == "estimated"
     assert 1.4 < body.vertices[:, 1].max() < 2.0
+
+
+def test_a_known_mass_is_kept_to(space_file: Path, filmed: list[Frame], fitted: Body) -> None:
+    mass = measure_body(fitted)["mass"]
+    settings = Settings(stature_m=STATURE_M, mass_kg=1.08 * mass, estimates=1)
+    (heavier,) = estimate_bodies(filmed, space_file, settings)
+    assert measure_body(heavier)["mass"] == pytest.approx(1.08 * mass, rel=0.03)
+    assert measure_body(heavier)["mass"] > 1.04 * mass
 
 
 def test_a_single_outline_is_rejected(space_file: Path, filmed: list[Frame]) -> None:

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from tapeless.bodies import Body
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
+from tapeless.measurements import DENSITY_KG_M3
 from tapeless.outcomes import Rejected
 from tapeless.shape.anny_evidence import NOMINAL_HEIGHT_PX, Knowns, Observations, State
 from tapeless.shape.anny_fit import Fitter
@@ -65,10 +66,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the fit is told: stature in metres, sex and vertical field of view, each None when it
-    is not known; the number of estimates; the torch device."""
+    """What the fit is told: stature in metres, mass, sex and vertical field of view, each None
+    when it is not known; the number of estimates; the torch device."""
 
     stature_m: float | None = None
+    mass_kg: float | None = None
     sex: str | None = None
     vertical_fov_degrees: float | None = None
     estimates: int = 3
@@ -156,6 +158,7 @@ def _knowns(frame: Frame, space: ShapeSpace, settings: Settings) -> Knowns:
     mean, precision = space.prior(settings.sex)
     return Knowns(
         settings.stature_m,
+        settings.mass_kg and settings.mass_kg / DENSITY_KG_M3,
         side / 2 / math.tan(math.radians(angle) / 2),
         settings.vertical_fov_degrees is not None,
         torch.as_tensor(mean, device=settings.device),

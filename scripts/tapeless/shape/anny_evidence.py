@@ -24,6 +24,11 @@ FOCAL_SPREAD = 0.2
 STATURE_SPREAD_M = 0.003
 """How closely the fitted body keeps to a known stature."""
 
+VOLUME_SPREAD = 0.004
+"""How closely it keeps to the volume of a known mass, as a share of it. Bodies differ in density by
+about 2 %, but the thousands of neighbouring outline points count as if they were independent, so
+that what is known must count for more, too, or it would not be heard."""
+
 TURN_SPREAD = {
     "pelvis": math.inf,
     "lumbar": 0.12,
@@ -70,10 +75,12 @@ class Observations:
 
 @dataclass(frozen=True)
 class Knowns:
-    """What is known beforehand: stature in metres or None, focal length in pixels and whether it
-    is known or a guess, mean (K,) and precision (K, K) of the shape prior."""
+    """What is known beforehand: stature in metres and volume in m3, either None when not known;
+    focal length in pixels and whether it is known or a guess; mean (K,) and precision (K, K) of the
+    shape prior."""
 
     stature_m: float | None
+    volume_m3: float | None
     focal_px: float
     focal_is_known: bool
     prior_mean: Tensor
@@ -131,10 +138,16 @@ class Evidence:
         equations.shared_gradient[-1] += focal_precision * focal_miss
         if knowns.stature_m is not None:
             height, slope = self._body.stature(state.coefficients)
-            slope = slope / STATURE_SPREAD_M
-            miss = (height - knowns.stature_m) / STATURE_SPREAD_M
-            equations.shared[:-1, :-1] += torch.outer(slope, slope)
-            equations.shared_gradient[:-1] += miss * slope
+            self._add_known(height - knowns.stature_m, slope, STATURE_SPREAD_M)
+        if knowns.volume_m3 is not None:
+            volume, slope = self._body.volume(state.coefficients)
+            spread = VOLUME_SPREAD * knowns.volume_m3
+            self._add_known(volume - knowns.volume_m3, slope, spread)
+
+    def _add_known(self, miss: Tensor, slope: Tensor, spread: float) -> None:
+        """A property of the shape that is known to within `spread`, missed by `miss`."""
+        self.equations.shared[:-1, :-1] += torch.outer(slope, slope) / spread**2
+        self.equations.shared_gradient[:-1] += miss * slope / spread**2
 
     def add_keypoints(self, spread_px: float) -> None:
         """Keypoints lie where the body has them, to within `spread_px`."""

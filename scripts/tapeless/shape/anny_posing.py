@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -75,6 +76,7 @@ class PosableBody:
             tensor(space.keypoints_mean), tensor(space.keypoints_basis), joints.float()
         )
         self.keypoint_slots = tensor(space.keypoint_slots)
+        self.faces = tensor(space.faces.astype(np.int64))
 
     def stature(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """Height of the unposed body in metres, and its derivative by the coefficients (K,)."""
@@ -82,6 +84,19 @@ class PosableBody:
         top, floor = y.argmax(), y.argmin()
         slope = self.surface.basis[:, top, 1] - self.surface.basis[:, floor, 1]
         return y[top] - y[floor], slope
+
+    def volume(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
+        """Volume that the surface encloses in m3, and its derivative by the coefficients (K,).
+
+        The sum over all faces of the tetrahedra that they span with the origin.
+        """
+        unposed = self.surface.unposed(coefficients)
+        a, b, c = (unposed[self.faces[:, corner]] for corner in range(3))
+        by_vertex = torch.zeros_like(unposed)
+        for corner, (one, other) in enumerate(((b, c), (c, a), (a, b))):
+            by_vertex.index_add_(0, self.faces[:, corner], torch.linalg.cross(one, other) / 6)
+        volume = (a * torch.linalg.cross(b, c)).sum() / 6
+        return volume, torch.tensordot(self.surface.basis, by_vertex, 2)
 
 
 class Skeleton:
