@@ -30,5 +30,8 @@ def read_grey(path: Path) -> NDArray[np.uint8]:
 
 
 def write_image(path: Path, picture: NDArray[np.uint8]) -> None:
-    """Writes grey (H, W) or RGB (H, W, 3) uint8; the ending of `path` chooses the format."""
-    Image.fromarray(picture).save(path)
+    """Writes grey (H, W) or RGB (H, W, 3) uint8; the ending of `path` chooses the format.
+
+    PNGs are packed quickly rather than tightly, as most of them are gone after the run.
+    """
+    Image.fromarray(picture).save(path, compress_level=1)
