@@ -62,14 +62,21 @@ def of_every_video(pattern):
     return files
 
 
+def get_video(wildcards):
+    try:
+        return VIDEOS[wildcards.video]
+    except KeyError:
+        raise WorkflowError(f"There is no video {wildcards.video!r}. Known: {', '.join(VIDEOS)}")
+
+
 def of_video(name):
     """Params function: what the sheet says of the video, or None."""
-    return lambda wildcards: getattr(VIDEOS[wildcards.video], name)
+    return lambda wildcards: getattr(get_video(wildcards), name)
 
 
 def declared_video(wildcards):
     """The video as an input; none if Snakemake cannot name or read it (then params alone tell)."""
-    video = VIDEOS[wildcards.video]
+    video = get_video(wildcards)
     return video.path if video.is_plain_file else []
 
 
@@ -77,18 +84,19 @@ def span_of_video(name):
     """Params function: where the span starts or ends, by the sheet or else by the configuration."""
 
     def second(wildcards):
-        own = getattr(VIDEOS[wildcards.video], name)
+        own = getattr(get_video(wildcards), name)
         return config["sampling"][name] if own is None else own
 
     return second
 
 
 def sources_of(script):
-    """The library files behind a script, as inputs, so that editing one reruns what needs it."""
-    return [
-        workflow.source_path(f"../scripts/{path.relative_to(SCRIPTS)}")
-        for path in find_sources(SCRIPTS / script)
-    ]
+    """The library files behind a script, as inputs, so that editing one reruns what needs it.
+
+    Not by workflow.source_path(): its entries have other names in each run, so that Snakemake
+    cannot tell by its checksums that a file was saved, or a branch changed, and all is as before.
+    """
+    return [local(os.path.relpath(path)) for path in find_sources(SCRIPTS / script)]
 
 
 def take_run():

@@ -17,7 +17,7 @@ rule sample_frames:
         runtime="30m",
     params:
         path=of_video("path"),
-        content=lambda wildcards: VIDEOS[wildcards.video].identify_content(),
+        content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],
         fps=config["sampling"]["fps"],
         start_s=span_of_video("start_s"),

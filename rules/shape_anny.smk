@@ -46,6 +46,7 @@ rule estimate_shape:
         mass_kg=of_video("mass_kg"),
         sex=of_video("sex"),
         estimates=config["shape"]["estimates"],
+        min_frames=config["selection"]["min_frames"],
         vertical_fov_degrees=config["shape"]["vertical_fov_degrees"],
         device=config["shape"]["device"],
     message:

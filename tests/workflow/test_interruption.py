@@ -1,0 +1,149 @@
+"""Runs that are killed, runs that meet, jobs that fail: nothing is lost, nothing is faked."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+
+from conftest import SHEET, Project
+
+PATIENCE_S = 300
+
+
+def start(project: Project) -> subprocess.Popen[bytes]:
+    """A run of its own process group, so that killing it kills nothing else."""
+    log = (project.folder / "run.log").open("wb")
+    return subprocess.Popen(
+        project.command(),
+        cwd=project.folder,
+        env=project.environment,
+        stdout=log,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+def wait_for(happened: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert run.poll() is None, "the run ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def scripts_at_work(project: Project) -> list[psutil.Process]:
+    folder = str(project.folder / ".snakemake/scripts")
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if any(word.startswith(folder) for word in process.info["cmdline"] or ())
+    ]
+
+
+def reports(project: Project) -> dict[str, bytes]:
+    """What a user opens: the tables of the project and of its videos."""
+    return {
+        str(path.relative_to(project.results)): path.read_bytes()
+        for path in project.results.rglob("*")
+        if path.name in ("summary.csv", "measurements.csv", "statistics.csv", "outcome.json")
+        or path.suffix == ".png"
+    }
+
+
+def test_a_run_killed_at_any_point_resumes_and_ends_with_the_same_reports(
+    original: Project, project: Project
+):
+    """Only the main process is killed, the hardest case: its jobs live on and write on."""
+    for video in ("walk.mp4", "text.mp4"):
+        shutil.copy2(original.folder / "videos" / video, project.folder / "videos")
+    project.write_sheet(*SHEET)
+    walk = project.results / "videos/walk"
+    moments: list[Callable[[], bool]] = [
+        lambda: any((walk / "frames").glob("*.png")),  # in the middle of a stage's folder
+        lambda: (walk / "pose/outcome.json").exists(),  # about when a stage ends
+        lambda: (project.results / "logs/estimate_shape/walk.log").exists(),  # in a long stage
+        lambda: (walk / "statistics.csv").exists(),
+        lambda: (project.results / "summary.csv").exists(),  # in the very last steps
+    ]
+    for happened in moments:
+        run = start(project)
+        wait_for(happened, run)
+        run.kill()
+        run.wait()
+    project.run()
+    assert scripts_at_work(project) == []
+    assert reports(project) == reports(original)
+    assert project.plan() == {}
+
+
+def test_what_a_killed_run_left_behind_is_ended_by_the_next(project: Project, footage: Path):
+    shutil.copy2(footage, project.folder / "videos")
+    run = start(project)
+    wait_for(lambda: bool(scripts_at_work(project)), run)
+    run.kill()
+    run.wait()
+    assert scripts_at_work(project) != []
+    project.run("frames")
+    assert scripts_at_work(project) == []
+
+
+def test_two_runs_in_one_folder_do_not_meet(project: Project, footage: Path):
+    shutil.copy2(footage, project.folder / "videos")
+    run = start(project)
+    wait_for(lambda: bool(scripts_at_work(project)), run)
+    second = project.snakemake()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert second.returncode != 0
+    assert "Nothing was run: another run is at work" in second.stdout
+
+
+def test_a_fault_of_the_machine_fails_loudly_and_leaves_finished_results_untouched(
+    finished: Project, tmp_path: Path, footage: Path
+):
+    """The machine loses ffprobe; a new video cannot be read, and another is changed meanwhile."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "ffprobe").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    (broken / "ffprobe").chmod(stat.S_IRWXU)
+    before = reports(finished)
+    shutil.copy2(footage, finished.folder / "videos/new.mp4")
+    new = {"video": "new", "path": "videos/new.mp4"}
+    finished.write_sheet(SHEET[0] | {"subject": "Anna"}, SHEET[1], new)
+
+    run = finished.snakemake(environment={"PATH": f"{broken}:{os.environ['PATH']}"})
+
+    assert run.returncode != 0
+    assert "results/logs/sample_frames/new.log" in run.stdout
+    assert "summary.csv is still that of an earlier run" in run.stdout
+    assert "MediaToolError" in run.stdout
+    after = reports(finished)
+    assert before.keys() == after.keys()
+    assert {name for name in before if before[name] != after[name]} == {
+        "videos/walk/outcome.json",  # what could be done was done: this video has its subject
+        "videos/walk/statistics.csv",
+        "videos/walk/sheet.png",
+    }
+
+    finished.run()
+    assert set(finished.read_summary()) == {"walk", "text", "new"}
+
+
+def test_a_project_that_cannot_be_written_to_fails_loudly(project: Project, footage: Path):
+    shutil.copy2(footage, project.folder / "videos")
+    project.results.write_text("in the way of the folder", encoding="utf-8")
+    assert project.snakemake().returncode != 0
+
+
+@pytest.mark.parametrize("profile", ["none"])
+def test_without_the_profile_a_run_works_the_same(finished: Project, profile: str):
+    assert finished.plan("--workflow-profile", profile) == {}
