@@ -24,7 +24,8 @@ def main(
         estimates = estimate_bodies(frames, space, settings, workers)
         for number, body in enumerate(estimates, start=1):
             body.save(bodies / f"estimate_{number}.npz")
-        return {"estimates": len(estimates), "frames_used": len(frames)}
+        used = sum(len(body.frames) for body in estimates)
+        return {"estimates": len(estimates), "frames_used": used}
 
     run_stage(bodies, [keypoints, silhouettes], work)
 
@@ -39,9 +40,10 @@ if __name__ == "__main__":
             Settings(
                 stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
                 mass_kg=snakemake.params.mass_kg,
-                sex=snakemake.params.sex or None,
+                sex=snakemake.params.sex,
                 vertical_fov_degrees=snakemake.params.vertical_fov_degrees,
                 estimates=snakemake.params.estimates,
+                min_frames=snakemake.params.min_frames,
                 device=snakemake.params.device,
             ),
             workers=snakemake.threads,

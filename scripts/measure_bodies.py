@@ -25,7 +25,8 @@ def measure_estimates(bodies: Path, measurements: Path) -> list[dict[str, Any]]:
     """Measures every body file of a directory and writes its pickle.
 
     Returns:
-        A row per estimate: `estimate`, a column per measurement with its SI unit, and `scale`.
+        A row per estimate: `estimate`, a column per measurement with its SI unit, `scale`, and
+        `frames`, the number of frames that it rests on.
 
     Raises:
         FileNotFoundError: if there is no body file.
@@ -47,7 +48,9 @@ def measure_estimates(bodies: Path, measurements: Path) -> list[dict[str, Any]]:
             record.si_column: round(values[record.name], MICROMETRES)
             for record in load_table().measurements
         }
-        rows.append({"estimate": path.stem, **columns, "scale": body.scale})
+        rows.append(
+            {"estimate": path.stem, **columns, "scale": body.scale, "frames": len(body.frames)}
+        )
     return rows
 
 
@@ -61,7 +64,7 @@ def main(bodies: Path, measurements: Path, table: Path) -> None:
 
     run_stage(measurements, [bodies], work)
     columns = [record.si_column for record in load_table().measurements]
-    write_table(table, ["estimate", *columns, "scale"], rows)
+    write_table(table, ["estimate", *columns, "scale", "frames"], rows)
 
 
 if __name__ == "__main__":

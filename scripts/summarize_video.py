@@ -27,15 +27,15 @@ def final_verdict(
 
     Args:
         outcome: the verdict of the last stage, which hands on that of the stage that rejected.
-        keypoints: a row per sampled frame, with its `verdict`.
-        estimates: a row per estimate, with its `scale`.
+        keypoints: a row per sampled frame.
+        estimates: a row per estimate, with its `scale` and the number of its `frames`.
     """
     return {
         "outcome": "ok" if outcome.is_ok else "rejected",
         "code": outcome.code,
         "reason": outcome.reason,
         "frames_sampled": len(keypoints),
-        "frames_used": int((keypoints["verdict"] == "kept").sum()),
+        "frames_used": int(estimates["frames"].sum()),
         "estimates": len(estimates),
         "scale": scale_of(estimates) if len(estimates) else None,
     }

@@ -29,7 +29,10 @@ SUMMARY = (
     "mass_kg_high"
 )
 TIDY = "video,subject,measurement,unit,count,mean,std,min,25%,50%,75%,max,low,high,definition"
-ESTIMATES = "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,scale"
+ESTIMATES = "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,scale,frames"
+
+
+FRAMES_PER_ESTIMATE = 2
 
 
 class Project:
@@ -55,7 +58,8 @@ class Project:
         Outcome(*(rejection or ())).write(stage)
         waists_m = () if rejection else waists_m
         rows = [
-            f"estimate_{n},1.7,0.95,{w},1.02,65,known_height" for n, w in enumerate(waists_m, 1)
+            f"estimate_{n},1.7,0.95,{w},1.02,65,known_height,{FRAMES_PER_ESTIMATE}"
+            for n, w in enumerate(waists_m, 1)
         ]
         lines(self.of(video, "measurements.csv"), ESTIMATES, *rows)
         kept = [f"frame_{n:06d},{n},kept" for n in range(1, 9)] if waists_m else []
@@ -192,7 +196,7 @@ def test_a_measured_video_has_statistics_and_a_verdict(project: Project) -> None
         "code": None,
         "reason": None,
         "frames_sampled": 10,
-        "frames_used": 8,
+        "frames_used": 3 * FRAMES_PER_ESTIMATE,
         "estimates": 3,
         "pose_backend": "mediapipe",
         "shape_backend": "anny",
@@ -235,7 +239,7 @@ def test_every_video_has_its_row_measured_or_rejected(project: Project) -> None:
         "measured",
         "",
     )
-    assert (ann["frames_sampled"], ann["frames_used"], ann["estimates"]) == ("10", "8", "3")
+    assert (ann["frames_sampled"], ann["frames_used"], ann["estimates"]) == ("10", "6", "3")
     assert (ann["height_cm"], ann["waist_cm"], ann["mass_kg"]) == ("170.0", "80.0", "65.0")
     assert float(ann["waist_cm_low"]) < 80 < float(ann["waist_cm_high"])
     assert (room["status"], room["code"]) == ("rejected", "no_person")

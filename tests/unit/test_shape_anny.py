@@ -235,6 +235,12 @@ def test_a_single_outline_is_rejected(space_file: Path, filmed: list[Frame]) -> 
         estimate_bodies(filmed[:1], space_file, Settings())
 
 
+def test_fewer_frames_than_asked_for_are_rejected(space_file: Path, filmed: list[Frame]) -> None:
+    with pytest.raises(Rejected) as verdict:
+        estimate_bodies(filmed[:5], space_file, Settings(min_frames=6))
+    assert verdict.value.code == "too_few_frames"
+
+
 def test_a_frame_that_shows_something_else_is_left_out(
     space_file: Path, filmed: list[Frame]
 ) -> None:

@@ -145,22 +145,30 @@ def _frames(inputs: SheetInputs, bodies: Sequence[Body]) -> list[SheetFrame]:
     with inputs.keypoints_table.open(encoding="utf-8", newline="") as file:
         rows = {row["frame"]: row for row in csv.DictReader(file)}
     owner = {str(frame): n for n, body in enumerate(bodies) for frame in body.frames}
-    cut_out = Outcome.read(inputs.silhouettes).is_ok
+    stages_done = (Outcome.read(inputs.silhouettes).is_ok, bool(bodies))
     return [
-        _frame(inputs, picture, rows.get(picture.stem), cut_out, owner.get(picture.stem))
+        _frame(inputs, picture, rows.get(picture.stem), stages_done, owner.get(picture.stem))
         for picture in sorted(inputs.pictures.glob("*.jpg"))
     ]
 
 
 def _frame(
-    inputs: SheetInputs, picture: Path, row: dict[str, str] | None, cut_out: bool, body: int | None
+    inputs: SheetInputs,
+    picture: Path,
+    row: dict[str, str] | None,
+    stages_done: tuple[bool, bool],
+    body: int | None,
 ) -> SheetFrame:
     name = picture.stem
     pose, keypoints = inputs.pose / f"{name}{POSE_SUFFIX}", inputs.keypoints / f"{name}.json"
     silhouette = inputs.silhouettes / f"{name}.png"
     code, reason = (row["code"] or None, row["reason"] or None) if row else (None, None)
+    cut_out, fitted = stages_done  # what a later stage that went well left out, it could not use
     if code is None and cut_out and not silhouette.exists():
-        code, reason = "no_silhouette", REJECTION_CODES["no_silhouette"]
+        code = "no_silhouette"
+    elif code is None and fitted and body is None:
+        code = "no_fit"
+    reason = reason or (REJECTION_CODES[code] if code else None)
     return SheetFrame(
         picture=picture,
         time_s=float(row["time_s"]) if row else None,

@@ -20,12 +20,12 @@ from numpy.typing import NDArray
 from tapeless.bodies import Body
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
-from tapeless.measurements import DENSITY_KG_M3
 from tapeless.outcomes import Rejected
 from tapeless.shape.anny_evidence import NOMINAL_HEIGHT_PX, Knowns, Observations, State
 from tapeless.shape.anny_fit import Fitter
 from tapeless.shape.anny_space import ShapeSpace
 from tapeless.shape.outlines import gather_outlines
+from tapeless.units import DENSITY_KG_M3
 
 log = logging.getLogger(__name__)
 
@@ -67,13 +67,15 @@ class Frame:
 @dataclass(frozen=True)
 class Settings:
     """What the fit is told: stature in metres, mass, sex and vertical field of view, each None
-    when it is not known; the number of estimates; the torch device."""
+    when it is not known; the number of estimates; the frames below which a video is rejected; the
+    torch device."""
 
     stature_m: float | None = None
     mass_kg: float | None = None
     sex: str | None = None
     vertical_fov_degrees: float | None = None
     estimates: int = 3
+    min_frames: int = MIN_FRAMES_PER_ESTIMATE
     device: str = "cpu"
 
 
@@ -93,18 +95,22 @@ def estimate_bodies(
     Each fit runs on one thread, so that the numbers do not depend on how many `workers` there are.
 
     Raises:
-        Rejected: when there are too few frames, or no plausible body explains the pictures.
+        Rejected: when there are too few frames, or no plausible body explains most of the groups.
     """
+    if len(frames) < max(settings.min_frames, MIN_FRAMES_PER_ESTIMATE):
+        raise Rejected(
+            "too_few_frames",
+            f"Only {len(frames)} frames show the person's whole outline. Film longer, in front of "
+            "a plain background that differs from the clothes.",
+        )
     count = min(settings.estimates, len(frames) // MIN_FRAMES_PER_ESTIMATE)
-    if count == 0:
-        raise Rejected("too_few_frames", "Fewer than two frames show the person's outline.")
     groups = [list(frames[start::count]) for start in range(count)]
     torch.set_num_threads(1)
     space = ShapeSpace.load(space_file)
     with ThreadPoolExecutor(min(workers, count)) as pool:
         results = list(pool.map(lambda group: _estimate_body(group, space, settings), groups))
     bodies = [body for body in results if body is not None]
-    if not bodies:
+    if 2 * len(bodies) < count:
         raise Rejected("no_fit", NO_FIT_REASON)
     return bodies
 
