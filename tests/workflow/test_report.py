@@ -20,7 +20,7 @@ def test_the_page_needs_no_other_file_and_holds_tables_sheets_and_captions(
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)[^\"'>]", html)
     for name in ("summary.csv", "measurements.csv", "sheet.png", "statistics.csv"):
         assert name in html
-    for caption in ("A row per video.", "95 % interval", "frames that were not used are crossed"):
+    for caption in ("A row per video.", "95 % interval", "The sampled frames of"):
         assert caption in re.sub(r"\\n|\s+", " ", html)
     assert "walk" in html
 
