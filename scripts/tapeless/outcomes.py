@@ -15,7 +15,7 @@ OUTCOME_FILE = "outcome.json"
 
 REJECTION_CODES: dict[str, str] = {
     "not_a_video": "The file is not a video that ffmpeg can open.",
-    "unreadable": "The file exists, but its permissions forbid reading it.",
+    "unreadable": "Its permissions forbid reading the file, or it is a link to nothing.",
     "no_frames": "The file is a video, but no picture could be decoded from the chosen span.",
     "no_person": "Nobody was found in any sampled frame.",
     "too_few_frames": "Too few sampled frames are fit to measure.",

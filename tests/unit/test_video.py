@@ -471,6 +471,15 @@ class TestWhatIsNoVideo:
         broken.write_bytes(data)
         assert rejection(broken, frames).code == "no_frames"
 
+    @pytest.mark.parametrize("target", ["gone.mp4", "clip.mp4", "file/clip.mp4"])
+    def test_a_link_that_leads_nowhere(self, tmp_path: Path, frames: Path, target: str):
+        """To a file that is gone, to itself, or into what is no folder."""
+        (tmp_path / "file").touch()
+        (tmp_path / "clip.mp4").symlink_to(target)
+        verdict = rejection(tmp_path / "clip.mp4", frames)
+        assert verdict.code == "unreadable"
+        assert "link" in verdict.reason
+
     @pytest.mark.parametrize("closed", ["", "clip.mp4"])
     def test_forbidden_by_its_permissions(self, clip: Path, closed: str):
         with tempfile.TemporaryDirectory() as name:

@@ -66,7 +66,7 @@ def probe(path: Path) -> Clip:
 
     Raises:
         Rejected: `unreadable` or `not_a_video`, with what to do about it.
-        OSError: if the file is missing or its disk fails.
+        OSError: if the file is missing, but for a link to nothing, or its disk fails.
         MediaToolError: if ffprobe is missing or fails for a reason other than the file.
     """
     head = _read_head(path)
@@ -136,6 +136,16 @@ def _read_head(path: Path) -> bytes:
         raise Rejected(
             "unreadable",
             "Its permissions, or its folder's, forbid reading it: allow it (chmod u+r).",
+        ) from error
+    except OSError as error:
+        # A link to nothing stays so however often the job runs; a file that is gone is listed no
+        # more in the next run, and the disk may work again.
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP) or not path.is_symlink():
+            raise
+        raise Rejected(
+            "unreadable",
+            "It is a link to a file that is not there: put that file back, or the video itself in "
+            "the place of the link.",
         ) from error
     if not head:
         raise Rejected("not_a_video", "It is empty (zero bytes): copy or record it again.")
