@@ -1,17 +1,18 @@
 rule collect_reports:
+    """Yesterday's reports stay, and come back if the job fails, until today's replace them."""
     input:
         statistics=of_every_video("<results>/videos/{video}/statistics.csv"),
         outcome=of_every_video("<results>/videos/{video}/outcome.json"),
         sources=sources_of("collect_reports.py"),
     output:
         summary=report(
-            "<results>/summary.csv",
+            update("<results>/summary.csv"),
             caption="../report/summary.rst",
             category="All videos",
             labels={"table": "summary, a row per video"},
         ),
         measurements=report(
-            "<results>/measurements.csv",
+            update("<results>/measurements.csv"),
             caption="../report/measurements.rst",
             category="All videos",
             labels={"table": "measurements, a row per video and measurement"},
@@ -34,7 +35,7 @@ rule write_provenance:
         summary="<results>/summary.csv",
         sources=sources_of("write_provenance.py"),
     output:
-        provenance="<results>/provenance.json",
+        provenance=update("<results>/provenance.json"),
     log:
         "<logs>/write_provenance.log",
     conda:

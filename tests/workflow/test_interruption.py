@@ -147,3 +147,15 @@ def test_a_project_that_cannot_be_written_to_fails_loudly(project: Project, foot
 @pytest.mark.parametrize("profile", ["none"])
 def test_without_the_profile_a_run_works_the_same(finished: Project, profile: str):
     assert finished.plan("--workflow-profile", profile) == {}
+
+
+def test_a_collection_that_fails_brings_yesterdays_reports_back(finished: Project):
+    before = {name: text for name, text in reports(finished).items() if "/" not in name}
+    assert set(before) == {"summary.csv", "measurements.csv"}
+    (finished.results / "videos/text/outcome.json").write_text("{", encoding="utf-8")
+
+    run = finished.snakemake("--allowed-rules", "collect_reports", "write_provenance", "all")
+
+    assert run.returncode != 0
+    after = reports(finished)
+    assert {name: after.get(name) for name in before} == before
