@@ -66,33 +66,54 @@ Videos = dict[str, Video]
 """By id, in the order of the sheet, or of the paths in the folder."""
 
 
-def read_videos(config: Mapping[str, Any], schema: Schema) -> tuple[Videos, list[str]]:
+def read_videos(
+    config: Mapping[str, Any], schema: Schema, made: Iterable[str] = ()
+) -> tuple[Videos, list[str]]:
     """The videos that a configuration asks for, and every fault found on the way.
 
-    `schema` is that of a row of the sheet. The configuration has its defaults, but may have faults,
-    which are not repeated here. A sheet of another name than usual must exist. No videos at all
-    are no fault here.
+    `schema` is that of a row of the sheet; `made` are the folders that the workflow writes to. The
+    configuration has its defaults, but may have faults, which are not repeated here. A sheet of
+    another name than usual must exist. No videos at all are no fault here.
     """
     folder, sheet, sampling = config["videos"], config["sheet"], config["sampling"]
-    if isinstance(sheet, str) and Path(sheet).exists():
-        span = sampling if isinstance(sampling, Mapping) else {}
-        return read_sheet(Path(sheet), schema, span)
-    if isinstance(sheet, str) and Path(sheet) != USUAL_SHEET:
-        return {}, [f"there is no sheet {sheet!r}"]
-    return find_videos(folder) if isinstance(folder, str) else ({}, [])
+    if isinstance(sheet, str):
+        try:
+            is_there = Path(sheet).exists()
+        except OSError as error:
+            return {}, [_cannot_look_at(sheet, error)]
+        if is_there:
+            span = sampling if isinstance(sampling, Mapping) else {}
+            return read_sheet(Path(sheet), schema, span)
+        if Path(sheet) != USUAL_SHEET:
+            return {}, [f"there is no sheet {sheet!r}"]
+    return find_videos(folder, made) if isinstance(folder, str) else ({}, [])
 
 
-def find_videos(folder: str) -> tuple[Videos, list[str]]:
-    """Every file in `folder` and below it but the hidden ones, and the folders that stay closed."""
+def find_videos(folder: str, made: Iterable[str] = ()) -> tuple[Videos, list[str]]:
+    """Every file in `folder` and below it but the hidden ones, and the folders that stay closed.
+
+    Nothing in the folders `made`, to which the workflow writes, is a video; `folder` itself can be
+    none of them.
+    """
     faults: list[str] = []
     root = Path(folder)
-    found = _walk(root, faults, set()) if root.exists() else []
+    seen = {Path(os.path.realpath(path)) for path in made}
+    try:
+        found = _walk(root, faults, seen) if root.exists() else iter(())
+    except OSError as error:
+        return {}, [_cannot_look_at(folder, error)]
+    if Path(os.path.realpath(root)) in seen:
+        return {}, [f"results would go to the folder of videos, {folder!r}: choose another folder"]
     ids = make_ids(sorted(str(path.relative_to(root)) for path in found))
     return {video: Video(video, str(root / path)) for path, video in ids.items()}, faults
 
 
+def _cannot_look_at(path: object, error: OSError) -> str:
+    return f"cannot look at {str(path)!r}: {error.strerror}"
+
+
 def _walk(folder: Path, faults: list[str], seen: set[Path]) -> Iterator[Path]:
-    """Files below `folder`, through links too, but no folder twice."""
+    """Files below `folder`, through links too, but none in the folders `seen`, and none twice."""
     seen.add(folder.resolve())
     try:
         entries = sorted(folder.iterdir())
@@ -102,7 +123,12 @@ def _walk(folder: Path, faults: list[str], seen: set[Path]) -> Iterator[Path]:
     for entry in entries:
         if entry.name.startswith("."):
             continue
-        if not entry.is_dir():
+        try:
+            is_folder = entry.is_dir()
+        except OSError as error:
+            faults.append(_cannot_look_at(entry, error))
+            continue
+        if not is_folder:
             yield entry
         elif entry.resolve() not in seen:
             yield from _walk(entry, faults, seen)
@@ -221,12 +247,20 @@ def _find_row_faults(
     hint = _suggest_height(row.get("height_cm"))
     for fault in find_faults(row, {**schema, "required": []}):
         yield f"{fault}{hint if fault.startswith('height_cm') else ''}"
-    if "path" in row and not Path(row["path"]).is_file():
-        yield f"there is no file {row['path']!r}"
+    if "path" in row:
+        yield from _find_file_faults(row["path"])
     start_s = row.get("start_s", sampling.get("start_s"))
     end_s = row.get("end_s", sampling.get("end_s"))
     if isinstance(start_s, int | float) and isinstance(end_s, int | float) and start_s >= end_s:
         yield f"start_s ({start_s:g}) must be before end_s ({end_s:g})"
+
+
+def _find_file_faults(path: str) -> Iterator[str]:
+    try:
+        if not Path(path).is_file():
+            yield f"there is no file {path!r}"
+    except OSError as error:
+        yield _cannot_look_at(path, error)
 
 
 def _suggest_height(height: object) -> str:

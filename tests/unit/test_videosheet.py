@@ -42,6 +42,9 @@ HOSTILE_NAMES = [
 ]
 
 
+TOO_LONG = "x" * 300
+
+
 def fill(folder: Path, *names: str) -> Path:
     for name in names:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
@@ -111,6 +114,43 @@ class TestFolder:
         file = fill(tmp_path, "file") / "file"
         _, (fault,) = find_videos(str(file))
         assert fault == f"cannot look into {str(file)!r}: Not a directory"
+
+    def test_what_cannot_be_looked_at_is_a_fault_beside_the_others(self, tmp_path: Path):
+        fill(tmp_path, "walk.mp4")
+        for name in ("one.mp4", "two.mp4"):
+            (tmp_path / name).symlink_to(TOO_LONG)
+        videos, faults = find_videos(str(tmp_path))
+        assert list(videos) == ["walk.mp4"]
+        assert faults == [
+            f"cannot look at {str(tmp_path / name)!r}: File name too long"
+            for name in ("one.mp4", "two.mp4")
+        ]
+
+    def test_a_folder_that_cannot_be_is_a_fault(self):
+        _, (fault,) = find_videos(TOO_LONG)
+        assert fault == f"cannot look at {TOO_LONG!r}: File name too long"
+
+    def test_what_the_workflow_made_is_no_video(self, tmp_path: Path):
+        fill(tmp_path, "walk.mp4", "sub/walk.mp4", "out/summary.csv", "out/videos/x/pictures/1.jpg")
+        (tmp_path / "link").symlink_to("out")
+        videos, faults = find_videos(str(tmp_path), made=[str(tmp_path / "sub/../out")])
+        assert faults == []
+        assert {Path(video.path) for video in videos.values()} == {
+            tmp_path / "walk.mp4",
+            tmp_path / "sub/walk.mp4",
+        }
+
+    def test_videos_may_lie_in_a_folder_that_the_workflow_makes(self, tmp_path: Path):
+        fill(tmp_path, "clips/walk.mp4")
+        videos, faults = find_videos(str(tmp_path / "clips"), made=[str(tmp_path)])
+        assert (list(videos), faults) == (["walk.mp4"], [])
+
+    def test_videos_and_results_in_the_very_same_folder_are_a_fault(self, tmp_path: Path):
+        fill(tmp_path, "walk.mp4")
+        (tmp_path / "link").symlink_to(tmp_path)
+        videos, (fault,) = find_videos(str(tmp_path / "link"), made=[str(tmp_path)])
+        assert videos == {}
+        assert fault.startswith("results would go to the folder of videos")
 
     @given(st.sets(st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1)))
     def test_ids_are_safe_and_unique_whatever_the_names(self, names: set[str]):
@@ -225,6 +265,7 @@ class TestSheet:
             ({"path": ""}, "path must be given"),
             ({"path": "none.mp4"}, "there is no file 'none.mp4'"),
             ({"path": "/"}, "there is no file '/'"),
+            ({"path": TOO_LONG}, f"cannot look at {TOO_LONG!r}: File name too long"),
         ],
     )
     def test_a_fault_names_the_line_and_the_cell(
@@ -303,6 +344,17 @@ class TestChoice:
 
     def test_a_sheet_that_was_asked_for_by_name_must_exist(self):
         assert self.read(sheet="other.tsv") == ({}, ["there is no sheet 'other.tsv'"])
+
+    def test_a_sheet_that_cannot_be_is_a_fault(self):
+        assert self.read(sheet=TOO_LONG) == (
+            {},
+            [f"cannot look at {TOO_LONG!r}: File name too long"],
+        )
+
+    def test_results_within_the_folder_are_left_out(self):
+        fill(Path("videos/results"), "summary.csv")
+        usual = {"videos": "videos", "sheet": None, "sampling": NO_SPAN}
+        assert list(read_videos(usual, SCHEMA, ["videos/results"])[0]) == ["walk.mp4"]
 
     def test_a_configuration_with_faults_of_its_own_is_no_trouble(self):
         assert self.read(videos=3, sheet=4, sampling=None) == ({}, [])
