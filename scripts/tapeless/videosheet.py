@@ -24,6 +24,7 @@ USUAL_SHEET = Path("config/videos.tsv")
 
 _MAX_ID_LENGTH = 100
 _DISALLOWED_IN_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _METRES = (0.8, 2.5)
 _MILLIMETRES = (800.0, 2500.0)
 
@@ -233,20 +234,15 @@ def _parse(cell: str, column: Schema) -> str | float:
     """A cell as what its column holds; text that is no number stays, for the check to name it."""
     if column.get("type") != "number":
         return cell if column.get("minLength") else cell.strip()
-    try:
-        return float(cell)
-    except ValueError:
-        return cell.strip()
+    text = cell.strip()
+    return float(text) if _NUMBER.fullmatch(text) else text
 
 
-def _find_row_faults(
-    row: Mapping[str, Any], schema: Schema, sampling: Mapping[str, Any]
-) -> Iterator[str]:
+def _find_row_faults(row: Row, schema: Schema, sampling: Mapping[str, Any]) -> Iterator[str]:
     missing = [name for name in schema["required"] if name not in row]
     yield from (f"{name} must be given" for name in missing)
-    hint = _suggest_height(row.get("height_cm"))
     for fault in find_faults(row, {**schema, "required": []}):
-        yield f"{fault}{hint if fault.startswith('height_cm') else ''}"
+        yield f"{fault}{_hint(fault.split()[0], row, schema)}"
     if "path" in row:
         yield from _find_file_faults(row["path"])
     start_s = row.get("start_s", sampling.get("start_s"))
@@ -263,9 +259,14 @@ def _find_file_faults(path: str) -> Iterator[str]:
         yield _cannot_look_at(path, error)
 
 
-def _suggest_height(height: object) -> str:
-    if isinstance(height, float) and _METRES[0] <= height <= _METRES[1]:
-        return f" (metres? then write {height * 100:g})"
-    if isinstance(height, float) and _MILLIMETRES[0] <= height <= _MILLIMETRES[1]:
-        return f" (millimetres? then write {height / 10:g})"
-    return " (with a point, not a comma)" if isinstance(height, str) and "," in height else ""
+def _hint(column: str, row: Row, schema: Schema) -> str:
+    """What was probably meant by a cell that is at fault."""
+    value = row[column]
+    if isinstance(value, str):
+        is_number = schema["properties"][column]["type"] == "number"
+        return " (with a point, not a comma)" if is_number and "," in value else ""
+    if column == "height_cm" and _METRES[0] <= value <= _METRES[1]:
+        return f" (metres? then write {value * 100:g})"
+    if column == "height_cm" and _MILLIMETRES[0] <= value <= _MILLIMETRES[1]:
+        return f" (millimetres? then write {value / 10:g})"
+    return ""

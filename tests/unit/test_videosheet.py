@@ -218,6 +218,14 @@ class TestSheet:
             "back": Video("back", video),
         }
 
+    @pytest.mark.parametrize("cell", ["170", " 170.0 ", "170.", "+170", "1.7e2", "1.70E+02"])
+    def test_a_number_may_be_written_as_spreadsheets_do(
+        self, tmp_path: Path, video: str, cell: str
+    ):
+        videos, faults = self.read(tmp_path, "video\tpath\theight_cm", f"x\t{video}\t{cell}")
+        assert faults == []
+        assert videos["x"].height_cm == 170
+
     def test_columns_may_be_left_out_and_stand_in_any_order(self, tmp_path: Path, video: str):
         videos, faults = self.read(tmp_path, "path\theight_cm\tvideo", f"{video}\t180\tx")
         assert (videos, faults) == ({"x": Video("x", video, height_cm=180.0)}, [])
@@ -253,7 +261,18 @@ class TestSheet:
                 "height_cm must be a number, is '172,5' (with a point, not a comma)",
             ),
             ({"height_cm": "tall"}, "height_cm must be a number, is 'tall'"),
-            ({"height_cm": "nan"}, "height_cm must be a finite number"),
+            (
+                {"mass_kg": "70,5"},
+                "mass_kg must be a number, is '70,5' (with a point, not a comma)",
+            ),
+            (
+                {"start_s": "1,5"},
+                "start_s must be a number, is '1,5' (with a point, not a comma)",
+            ),
+            ({"height_cm": "1_70"}, "height_cm must be a number, is '1_70'"),
+            ({"height_cm": "١٧٠"}, "height_cm must be a number, is '١٧٠'"),
+            ({"height_cm": "nan"}, "height_cm must be a number, is 'nan'"),
+            ({"start_s": "1e999"}, "start_s must be a finite number"),
             ({"mass_kg": "-3"}, "mass_kg must be from 10 to 400, is -3"),
             ({"sex": "F"}, "sex must be one of female, male, is 'F'"),
             ({"start_s": "3", "end_s": "2"}, "start_s (3) must be before end_s (2)"),
