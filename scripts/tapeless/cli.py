@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import json
 import logging
+import math
 import os
 import subprocess
 import sys
+from collections import defaultdict
 from pathlib import Path
 
 import click
 import pandas as pd
+import yaml
 
 from tapeless import __version__
 from tapeless.demo import Demo, compare, prepare
 
 PROJECT = Path(__file__).resolve().parents[2]
 SNAKEFILE = PROJECT / "Snakefile"
+
+_NUMBERS = ("50%", "low", "high")
 
 _Cores = click.option(
     "--cores",
@@ -44,7 +48,7 @@ def demo(cores: int) -> None:
     _snakemake(cores, "--configfile", str(example.config))
     click.echo()
     _echo_table(compare(example))
-    _echo_rejected(pd.read_csv(example.results / "summary.csv"))
+    _echo_rejected(_read_report(example.results / "summary.csv"))
     click.echo("\nContact sheets, which show why to believe the numbers:")
     for sheet in sorted(example.results.glob("videos/*/sheet.png")):
         click.echo(f"  {_shown(sheet)}")
@@ -60,8 +64,8 @@ def run(videos: Path, results: Path, cores: int) -> None:
     Heights and everything else are configuration: for that, call snakemake itself.
     """
     folders = {"results": str(results.absolute())}
-    settings = [f"videos={videos.absolute()}", "sheet=null", f"pathvars={json.dumps(folders)}"]
-    _snakemake(cores, "--config", *settings)
+    settings = [f"videos={_as_yaml(str(videos.absolute()))}", f"pathvars={_as_yaml(folders)}"]
+    _snakemake(cores, "--config", "sheet=null", *settings)
     _echo_results(results)
 
 
@@ -87,10 +91,27 @@ def _snakemake(cores: int, *arguments: str) -> None:
         raise SystemExit(status)
 
 
+def _as_yaml(value: object) -> str:
+    """A value for `--config`, on one line; quoted, so that nothing in a name has a meaning.
+
+    Not as JSON, whose escapes of what lies beyond 16 bits are others than those of YAML. Between
+    spaces, as Snakemake takes away quotes at the ends.
+    """
+    text = yaml.safe_dump(value, default_style='"', default_flow_style=True, width=math.inf)
+    return f" {text.strip()} "
+
+
 def _echo_results(results: Path) -> None:
-    table = pd.read_csv(results / "measurements.csv").rename(columns={"50%": "measured"})
+    table = _read_report(results / "measurements.csv").rename(columns={"50%": "measured"})
     _echo_table(table.dropna(subset="measured"))
-    _echo_rejected(pd.read_csv(results / "summary.csv"))
+    _echo_rejected(_read_report(results / "summary.csv"))
+
+
+def _read_report(path: Path) -> pd.DataFrame:
+    """A report, in which all but the shown numbers is text: an id may be `001` or `NA`."""
+    kinds: defaultdict[str, type] = defaultdict(lambda: str, dict.fromkeys(_NUMBERS, float))
+    empty = {name: [""] for name in _NUMBERS}
+    return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)
 
 
 def _echo_table(table: pd.DataFrame) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner, Result
+from snakemake.cli import parse_config
 
 from tapeless.cli import main
 
@@ -53,6 +55,16 @@ def test_show_lists_a_rejected_video_with_its_reason_only(results: Path) -> None
     assert lines == ["hall: rejected (no_person). Nobody was found."]
 
 
+@pytest.mark.parametrize("video", ["001", "NA", "1e3", "true", "null"])
+def test_an_id_is_shown_as_it_is(results: Path, video: str) -> None:
+    for name in ("measurements.csv", "summary.csv"):
+        table = (results / name).read_text()
+        (results / name).write_text(table.replace("ann", video).replace("hall", f"0{video}"))
+    lines = call("show", results).output.splitlines()
+    assert video in lines
+    assert f"0{video}: rejected (no_person). Nobody was found." in lines
+
+
 def test_show_says_when_a_folder_holds_no_results(tmp_path: Path) -> None:
     said = call("show", tmp_path)
     assert said.exit_code != 0
@@ -63,6 +75,43 @@ def test_run_of_a_folder_without_videos_fails(tmp_path: Path) -> None:
     said = call("run", tmp_path, tmp_path / "results", "--cores", "1")
     assert said.exit_code != 0
     assert not (tmp_path / "results" / "summary.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "clips #2",
+        "a: b",
+        "[x]",
+        "{y: 1}",
+        "170",
+        "null",
+        "- q'u\"o",
+        "ümläut 😀",
+        "new\nline ",
+        "a=b",
+    ],
+)
+def test_run_hands_folders_on_whatever_their_names(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    commands: list[list[str]] = []
+
+    def note(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
+        commands.append(command)
+        return subprocess.CompletedProcess(command, returncode=3)
+
+    monkeypatch.setattr(subprocess, "run", note)
+    monkeypatch.chdir(tmp_path)
+    Path(name).mkdir()
+    call("run", "--", name, f"{name}/results")
+    (command,) = commands
+    understood = parse_config(command[command.index("--config") + 1 :])
+    assert understood == {
+        "videos": str(tmp_path / name),
+        "sheet": "null",
+        "pathvars": {"results": str(tmp_path / name / "results")},
+    }
 
 
 def test_help_names_every_command() -> None:
