@@ -17,6 +17,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from tapeless.sources import find_sources
 from tapeless.units import UNITS
 
 log = logging.getLogger(__name__)
@@ -26,9 +27,7 @@ SEED = 12
 PEOPLE = ("woman", "man")
 EMPTY_ROOM = "empty_room"
 
-_LIBRARY = Path(__file__).parent
-_MADE_BY = ("anny_model.py", "population.py", "measurements.py", "tape.py", "demo.py")
-_MADE_BY_PATTERNS = ("synthetic/*.py", "data/measurements.yaml")
+_HERE = Path(__file__).resolve()
 
 
 @dataclass(frozen=True)
@@ -118,8 +117,7 @@ def compare(demo: Demo) -> pd.DataFrame:
 
 def _recipe() -> str:
     """Stands for the code that makes the demo's input and its truth."""
-    files = [_LIBRARY / name for name in _MADE_BY]
-    files += [path for pattern in _MADE_BY_PATTERNS for path in sorted(_LIBRARY.glob(pattern))]
+    files = [_HERE, *find_sources(_HERE, root=_HERE.parents[1])]
     return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()
 
 

@@ -79,6 +79,38 @@ def test_films_of_another_version_are_made_again(
     assert len(filmed) == 6
 
 
+@pytest.mark.parametrize(
+    "source", ["units.py", "bodies.py", "clothes.py", "measurements.yaml", "demo.py"]
+)
+def test_films_and_truth_are_made_again_when_what_makes_them_changes(
+    demo: Demo,
+    filmed: list[Path],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    source: str,
+) -> None:
+    read = Path.read_bytes
+
+    def read_changed(path: Path) -> bytes:
+        return read(path) + (b"#" if path.name == source else b"")
+
+    monkeypatch.setattr(Path, "read_bytes", read_changed)
+    assert prepare(demo, tmp_path / "anny")
+    assert len(filmed) == 6
+
+
+def test_films_stay_when_something_else_changes(
+    demo: Demo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read = Path.read_bytes
+
+    def read_changed(path: Path) -> bytes:
+        return read(path) + (b"#" if path.name in ("selection.py", "cli.py") else b"")
+
+    monkeypatch.setattr(Path, "read_bytes", read_changed)
+    assert not prepare(demo, tmp_path / "anny")
+
+
 def test_errors_are_measured_less_true_in_the_units_of_the_reports(demo: Demo) -> None:
     truth = json.loads(demo.truth.read_text())["people"]["man"]
     demo.results.mkdir()
