@@ -10,6 +10,7 @@ import errno
 import fcntl
 import logging
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -55,7 +56,8 @@ def end_orphans(folder: Path) -> int:
     orphans = find_orphans(folder)
     for process in orphans:
         log.warning("ending process %d, left behind by a run that was killed", process.pid)
-        process.kill()
+        with suppress(psutil.NoSuchProcess):  # it may have ended by itself since
+            process.kill()
     psutil.wait_procs(orphans, timeout=_PATIENCE_S)
     return len(orphans)
 

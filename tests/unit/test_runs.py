@@ -84,6 +84,21 @@ def test_jobs_of_a_run_that_is_no_more_are_ended(
     job.wait(timeout=5)
 
 
+def test_a_job_that_ends_by_itself_meanwhile_stops_nobody(
+    tmp_path: Path, job: subprocess.Popen[bytes], monkeypatch: pytest.MonkeyPatch
+):
+    kill = psutil.Process.kill
+
+    def kill_what_has_ended(process: psutil.Process) -> None:
+        job.kill()
+        job.wait()
+        kill(process)
+
+    monkeypatch.setattr(psutil.Process, "children", lambda *_, **__: [])
+    monkeypatch.setattr(psutil.Process, "kill", kill_what_has_ended)
+    assert end_orphans(tmp_path) == 1
+
+
 def test_jobs_in_other_folders_are_left_alone(
     tmp_path_factory: pytest.TempPathFactory,
     job: subprocess.Popen[bytes],
