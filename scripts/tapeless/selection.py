@@ -138,7 +138,7 @@ def _verdict(
         code = "another_person" if people else "no_person"
         return Verdict(name, time_s, people, code=code, reason=_ABSENT[code])
     person = view.sighting.person
-    sharpness = view.sharpness / median if median else 1.0
+    sharpness = view.sharpness / median if median else 0.0  # what cannot be told never passes
     fault = frame_fault(person, view.size, rules) or _blur(sharpness, rules)
     if fault is None:
         return Verdict(name, time_s, people, person, sharpness)
@@ -249,6 +249,8 @@ def _main_person(views: Sequence[View], rules: Rules) -> list[View]:
 def _blur(sharpness: float, rules: Rules) -> tuple[str, str] | None:
     if sharpness >= rules.min_sharpness:
         return None
+    if not sharpness:
+        return "blurred", "No detail shows where the person is. Film in good light."
     return "blurred", (
         f"The person is blurred: {sharpness:.2f} of the video's usual sharpness, where at least "
         f"{rules.min_sharpness:.2f} is needed. Move slowly, in good light."

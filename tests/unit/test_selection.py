@@ -169,6 +169,16 @@ def test_a_blurred_frame_is_dropped_and_a_plain_clip_loses_none(video):
     assert video.rows.sharpness["frame_000001"] == pytest.approx(1, abs=0.2)
 
 
+def test_frames_that_show_nothing_where_the_person_should_be_are_blurred(video):
+    for name in (f"frame_{number:06d}" for number in range(1, 9)):
+        write_image(video.frames / f"{name}.png", np.full((*SIZE[::-1], 3), 90, np.uint8))
+        write_people(video.pose / f"{name}{POSE_SUFFIX}", [standing()])
+        video.names.append(name)
+    assert video.select().code == "blurred"
+    assert set(video.rows.code) == {"blurred"}
+    assert video.rows.reason.str.contains("No detail").all()
+
+
 def test_a_movement_to_the_side_counts_as_blur_though_level_edges_stay_sharp():
     picture = picture_of((standing(), RED))
     moved = cv2.blur(picture, (13, 1))
