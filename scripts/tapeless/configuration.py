@@ -17,6 +17,10 @@ from jsonschema.exceptions import ValidationError
 
 Schema = Mapping[str, Any]
 
+FRAMES_PER_ESTIMATE = 2
+"""Frames that one body is fitted to, at least. tapeless.shape has the same number; it needs torch,
+which is too much to load before every run."""
+
 _TYPE_NAMES = {
     "array": "a list",
     "boolean": "true or false",
@@ -33,14 +37,16 @@ def with_defaults(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
     Snakemake hands numbers inside a group over as text when they come from its command line
     (`--config 'sampling={"frames": 12}'`): what reads as the type that the schema wants becomes it.
+    So does a whole number that is written as 3.0.
     """
     complete = dict(copy.deepcopy(config))
     for key, part in schema.get("properties", {}).items():
-        if part.get("type") == "object" and "properties" in part:
+        if any("default" in below for below in part.get("properties", {}).values()):
             group = complete.get(key, {})
             complete[key] = with_defaults(group, part) if isinstance(group, Mapping) else group
         elif "default" in part:
-            complete[key] = _read_text(complete.get(key, copy.deepcopy(part["default"])), part)
+            given = complete.get(key, copy.deepcopy(part["default"]))
+            complete[key] = _make_whole(_read_text(given, part), part)
     return complete
 
 
@@ -51,6 +57,12 @@ def _read_text(value: object, schema: Schema) -> object:
         return yaml.safe_load(value)
     except yaml.YAMLError:
         return value
+
+
+def _make_whole(value: object, schema: Schema) -> object:
+    if isinstance(value, float) and value.is_integer() and "integer" in schema["type"]:
+        return int(value)
+    return value
 
 
 def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
@@ -160,8 +172,10 @@ def _find_impossible_combinations(
             f"selection.min_frames ({min_frames}) must not exceed sampling.frames ({frames}): "
             "no video would ever have enough"
         )
-    if estimates is not None and min_frames is not None and estimates > min_frames:
+    if estimates is None or min_frames is None:
+        return
+    if min_frames < (needed := FRAMES_PER_ESTIMATE * estimates):
         yield (
-            f"shape.estimates ({estimates}) must not exceed selection.min_frames ({min_frames}): "
-            "each needs a frame of its own"
+            f"selection.min_frames ({min_frames}) must be at least {needed}: each of the "
+            f"{estimates} bodies of shape.estimates needs {FRAMES_PER_ESTIMATE} frames of its own"
         )

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.configuration import FRAMES_PER_ESTIMATE, find_config_faults, with_defaults
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -23,9 +23,11 @@ def leaves(schema: dict[str, Any], above: str = "") -> dict[str, dict[str, Any]]
     """Every key of the schema by its dotted name, but for Snakemake's own."""
     found = {}
     for key, part in schema["properties"].items():
+        if key == "pathvars":
+            continue
         if "properties" in part:
             found |= leaves(part, f"{above}{key}.")
-        elif key != "pathvars":
+        else:
             found[f"{above}{key}"] = part
     return found
 
@@ -86,6 +88,8 @@ def test_every_key_is_explained_in_the_manual(name: str):
         ({"videos": ["a", "b"]}, "videos must be text, is ['a', 'b']"),
         ({"videos": ""}, "videos must be given, is ''"),
         ({"pathvars": {"results": 3}}, "pathvars.results must be text, is 3"),
+        ({"pathvars": {"results": ""}}, "pathvars.results must be given, is ''"),
+        ({"pathvars": {"result": "x"}}, "unknown key pathvars.result (did you mean results?)"),
         (
             {"sampling": {"start_s": 5, "end_s": 4}},
             "sampling.start_s (5) must be before sampling.end_s (4)",
@@ -95,8 +99,8 @@ def test_every_key_is_explained_in_the_manual(name: str):
             "selection.min_frames (6) must not exceed sampling.frames (5)",
         ),
         (
-            {"shape": {"estimates": 7}},
-            "shape.estimates (7) must not exceed selection.min_frames (6)",
+            {"shape": {"estimates": 4}},
+            "selection.min_frames (6) must be at least 8: each of the 4 bodies of shape.estimates",
         ),
     ],
 )
@@ -112,6 +116,29 @@ def test_all_faults_are_said_at_once():
 
 def test_frames_a_second_lift_the_limit_on_the_number_of_frames():
     assert faults_of(sampling={"frames": 1, "fps": 2}) == []
+
+
+def test_the_fit_needs_as_many_frames_a_body_as_the_configuration_asks_for():
+    from tapeless.shape.anny import MIN_FRAMES_PER_ESTIMATE
+
+    assert FRAMES_PER_ESTIMATE == MIN_FRAMES_PER_ESTIMATE
+
+
+def test_other_folders_may_be_named():
+    folders = {name: f"/data/{name}" for name in ("results", "logs", "benchmarks", "resources")}
+    assert faults_of(pathvars=folders) == []
+
+
+@pytest.mark.parametrize("given", [3.0, "3.0", "3"])
+def test_a_whole_number_is_one_however_it_is_written(given: object):
+    estimates = with_defaults({"shape": {"estimates": given}}, SCHEMA)["shape"]["estimates"]
+    assert (estimates, type(estimates)) == (3, int)
+
+
+def test_a_number_that_may_have_decimals_keeps_them():
+    complete = with_defaults({"sampling": {"fps": 2.0, "frames": 2.5}}, SCHEMA)
+    assert type(complete["sampling"]["fps"]) is float
+    assert complete["sampling"]["frames"] == 2.5
 
 
 def test_numbers_from_the_command_line_arrive_as_text_and_become_numbers():
