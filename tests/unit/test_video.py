@@ -104,6 +104,17 @@ class TestWhichPictures:
         sampled = sample_frames(clip, frames, Sampling(fps=0.5))
         assert numbers(frames, sampled) == middles(120, 6)
 
+    def test_so_many_a_second_but_no_more_than_later_stages_can_bear(
+        self, tmp_path: Path, frames: Path, caplog: pytest.LogCaptureFixture
+    ):
+        """1,100 frames at 100 a second: 11 s."""
+        fast = write_clip(tmp_path / "fast.mp4", numbered(1100, 32, 16), *H264, rate=100)
+        sampled = sample_frames(fast, frames, Sampling(fps=100, longest_side_px=128))
+        assert len(sampled) == 1000
+        assert np.diff([f.time_s for f in sampled]) == pytest.approx(0.011, abs=0.0101)
+        assert sampled[-1].time_s > 10.97
+        assert "100 frames a second would be 1100 pictures" in caplog.text
+
     def test_a_short_clip_gives_each_frame_once(self, tmp_path: Path, frames: Path):
         short = write_clip(tmp_path / "short.mp4", numbered(7), *H264)
         assert numbers(frames, sample_frames(short, frames)) == list(range(7))
@@ -181,6 +192,7 @@ class TestWhichPictures:
         "fault",
         [
             {"frames": 0},
+            {"frames": 1001},
             {"fps": 0.0},
             {"start_s": 4.0, "end_s": 4.0},
             {"end_s": 0.0},

@@ -33,6 +33,9 @@ from tapeless.video.probe import Clip, probe, scan
 
 log = logging.getLogger(__name__)
 
+MAX_FRAMES = 1000
+"""Pictures that are taken of a video at most: later stages compare all pairs of them."""
+
 FRAMES_PER_SEEK = 128
 """Frames that are decoded for one seek: half of the usual distance of key frames, 250."""
 
@@ -53,9 +56,10 @@ class Sampling:
     """Which pictures of a video are wanted, and how.
 
     `frames` pictures spread over the span from `start_s` to `end_s` (default: all of the video),
-    or `fps` pictures a second where that is given; turned clockwise by `rotate` degrees after they
-    are upright by the file's own account; with a longest side of `longest_side_px`, or less if the
-    video has less. `hwaccel`: whether a graphics card decodes.
+    or `fps` pictures a second where that is given, but `MAX_FRAMES` at most, evenly spaced; turned
+    clockwise by `rotate` degrees after they are upright by the file's own account; with a longest
+    side of `longest_side_px`, or less if the video has less. `hwaccel`: whether a graphics card
+    decodes.
 
     Raises:
         ValueError: if a value is impossible.
@@ -71,7 +75,7 @@ class Sampling:
 
     def __post_init__(self) -> None:
         faults = {
-            "frames must be 1 or more": self.frames < 1,
+            f"frames must be 1 to {MAX_FRAMES}": not 1 <= self.frames <= MAX_FRAMES,
             "fps must be above 0": self.fps is not None and not self.fps > 0,
             "end_s must be later than start_s": self.end_s is not None
             and not max(0.0, self.start_s or 0.0) < self.end_s,
@@ -152,6 +156,9 @@ def sample_frames(
     grid = _grid(clip, wanted)
     log.info("%s %s, %d x %d px, %g frames a second, %g s to %g s", clip.container, clip.codec,
              clip.width, clip.height, clip.rate_hz, grid.start_s, grid.end_s)  # fmt: skip
+    if wanted.fps and (asked := wanted.fps * (grid.end_s - grid.start_s)) > MAX_FRAMES:
+        log.warning("%g frames a second would be %.0f pictures: taking %d at most, evenly spaced",
+                    wanted.fps, asked, MAX_FRAMES)  # fmt: skip
     turn_deg = (clip.turn_deg + wanted.rotate) % 360
     view = View(turn_deg, wanted.longest_side_px, wanted.hwaccel, threads)
     written = _write(_pictures(clip, grid, view), frames_dir)
@@ -205,7 +212,7 @@ def _grid(clip: Clip, wanted: Sampling) -> _Grid:
             f"It runs from {clip.start_s:.2f} s to {clip.end_s:.2f} s, and nothing of that is in "
             "the span asked for: correct start_s and end_s.",
         )
-    fps = wanted.fps or wanted.frames / (end - start)
+    fps = min(wanted.fps or wanted.frames / (end - start), MAX_FRAMES / (end - start))
     step, count = 1 / fps, max(1, round((end - start) * fps))
     inside = [t for t in clip.frame_times_s or () if start <= t <= end]
     if 1 < len(inside) <= count:  # a grid fine enough for each of them to be taken
