@@ -49,11 +49,12 @@ def machine() -> str:
 
 def accuracy_table(scores: pd.DataFrame, setting: str) -> str:
     """What tapeless and the averages get wrong in one setting, a row per measurement."""
-    chosen = scores[scores["setting"] == setting].set_index(["method", "measurement"])
+    chosen = scores[scores["setting"] == setting]
+    found = chosen.set_index(["method", "measurement"]).to_dict("index")
     percent, signed_percent = written("{:.1f} %"), written("{:+.1f} %")
     rows = []
     for record in load_table().measurements:
-        own = chosen.loc[(TAPELESS, record.name)]
+        own = found[TAPELESS, record.name]
         unit, factor, digits = ("mm", 1000, 0) if record.unit.si == "m" else ("kg", 1, 1)
         rows.append(
             {
@@ -64,8 +65,8 @@ def accuracy_table(scores: pd.DataFrame, setting: str) -> str:
                 "error, %": f"**{percent(own['mae_percent'])}**",
                 "largest": percent(own["largest_percent"]),
                 "in interval": written("{:.0f} %", 100)(own["within"]),
-                AVERAGE: percent(chosen.loc[(AVERAGE, record.name), "mae_percent"]),
-                AVERAGE_OF_SEX: percent(chosen.loc[(AVERAGE_OF_SEX, record.name), "mae_percent"]),
+                AVERAGE: percent(found[AVERAGE, record.name]["mae_percent"]),
+                AVERAGE_OF_SEX: percent(found[AVERAGE_OF_SEX, record.name]["mae_percent"]),
             }
         )
     return markdown(pd.DataFrame(rows))
