@@ -3,6 +3,7 @@ rule blur_faces:
         frames="<results>/videos/{video}/frames",
         pose="<results>/videos/{video}/pose",
         sources=sources_of("blur_faces.py"),
+        packages=packages_of("mediapipe"),
     output:
         pictures=directory("<results>/videos/{video}/pictures"),
     log:

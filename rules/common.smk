@@ -33,7 +33,10 @@ def check(faults):
 
 
 config.update(with_defaults(config, read_schema("config")))
-VIDEOS, video_faults = read_videos(config, read_schema("videos"))
+MADE_FOLDERS = ("<results>", "<results>/videos", "<logs>", "<benchmarks>", "<resources>")
+VIDEOS, video_faults = read_videos(
+    config, read_schema("videos"), map(workflow.pathvars.apply, MADE_FOLDERS)
+)
 check(find_config_faults(config, read_schema("config")) + video_faults)
 
 # For the jobs: where Anny keeps the files that it makes (else in the user's home), and what was
@@ -97,6 +100,11 @@ def sources_of(script):
     cannot tell by its checksums that a file was saved, or a branch changed, and all is as before.
     """
     return [local(os.path.relpath(path)) for path in find_sources(SCRIPTS / script)]
+
+
+def packages_of(environment):
+    """The file with an environment's versions, as an input: another detector, other numbers."""
+    return local(os.path.relpath(SCRIPTS.parent / "envs" / f"{environment}.yaml"))
 
 
 def take_run():

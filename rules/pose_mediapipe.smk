@@ -2,6 +2,7 @@ rule estimate_pose:
     input:
         frames="<results>/videos/{video}/frames",
         sources=sources_of("estimate_pose_mediapipe.py"),
+        packages=packages_of("mediapipe"),
     output:
         pose=directory("<results>/videos/{video}/pose"),
     log:

@@ -3,6 +3,7 @@ rule segment_person:
         frames="<results>/videos/{video}/frames",
         keypoints="<results>/videos/{video}/keypoints",
         sources=sources_of("segment_person.py"),
+        packages=packages_of("mediapipe"),
     output:
         silhouettes=directory("<results>/videos/{video}/silhouettes"),
     log:

@@ -2,6 +2,7 @@ rule build_shape_space:
     """Made once, for all videos: the bodies among which the fit searches."""
     input:
         sources=sources_of("build_shape_space.py"),
+        packages=packages_of("anny"),
     output:
         space="<resources>/anny_shape_space.npz",
     log:
@@ -27,6 +28,7 @@ rule estimate_shape:
         silhouettes="<results>/videos/{video}/silhouettes",
         space="<resources>/anny_shape_space.npz",
         sources=sources_of("estimate_shape_anny.py"),
+        packages=packages_of("anny"),
     output:
         bodies=directory("<results>/videos/{video}/bodies"),
     log:

@@ -56,6 +56,7 @@ def describe_run(
         "command": command,
         "code": describe_code(repository),
         "python": platform.python_version(),
+        "ffmpeg": _ffmpeg_version(),
         "packages": {name: _version_of(name) for name in packages},
         "machine": {
             "system": platform.platform(),
@@ -101,3 +102,12 @@ def _version_of(name: str) -> str | None:
         return metadata.version(name)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _ffmpeg_version() -> str | None:
+    """What ffmpeg calls itself, or None if there is none."""
+    ffmpeg = shutil.which("ffmpeg")
+    if ffmpeg is None:
+        return None
+    said = subprocess.run([ffmpeg, "-version"], capture_output=True, text=True, check=False).stdout
+    return said.splitlines()[0] if said else None

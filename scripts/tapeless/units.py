@@ -28,8 +28,3 @@ UNITS: dict[str, Unit] = {
     "kg": Unit("kg", "kg", 1.0),
 }
 """Every unit that a measurement may have, by its SI symbol."""
-
-
-def metres(centimetres: float) -> float:
-    """Converts a length of the sheet or of a report to the one the library uses."""
-    return centimetres / UNITS["m"].factor
