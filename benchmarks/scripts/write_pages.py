@@ -51,7 +51,7 @@ def accuracy_table(scores: pd.DataFrame, setting: str) -> str:
     """What tapeless and the averages get wrong in one setting, a row per measurement."""
     chosen = scores[scores["setting"] == setting]
     found = chosen.set_index(["method", "measurement"]).to_dict("index")
-    percent, signed_percent = written("{:.1f} %"), written("{:+.1f} %")
+    percent, signed_percent = written("{:.1f} %"), written("{:+z.1f} %")
     rows = []
     for record in load_table().measurements:
         own = found[TAPELESS, record.name]
@@ -59,7 +59,7 @@ def accuracy_table(scores: pd.DataFrame, setting: str) -> str:
         rows.append(
             {
                 "": record.name,
-                "bias": written(f"{{:+.{digits}f}} {unit}", factor)(own["bias"]),
+                "bias": written(f"{{:+z.{digits}f}} {unit}", factor)(own["bias"]),
                 "bias, %": signed_percent(own["bias_percent"]),
                 "error": written(f"{{:.{digits}f}} {unit}", factor)(own["mae"]),
                 "error, %": f"**{percent(own['mae_percent'])}**",
@@ -83,7 +83,7 @@ def people_table(errors: pd.DataFrame) -> str:
         person = own.loc[record.name].loc[adults]
         true = written("{:.1f} " + record.unit.report, record.unit.factor)
         columns[record.name] = person["true"].map(true).to_list()
-        columns[f"{record.name}: error"] = person["percent"].map(written("{:+.1f} %")).to_list()
+        columns[f"{record.name}: error"] = person["percent"].map(written("{:+z.1f} %")).to_list()
     return markdown(pd.DataFrame(columns))
 
 

@@ -122,8 +122,8 @@ def _echo_table(table: pd.DataFrame) -> None:
     shown["95 % interval"] = table["low"].map(number) + " - " + table["high"].map(number)
     if "true" in table:
         shown["true"] = table["true"].map(number)
-        shown["error"] = table["error"].map("{:+.1f}".format)
-        shown["error %"] = (100 * table["error"] / table["true"]).map("{:+.1f}".format)
+        shown["error"] = table["error"].map("{:+z.1f}".format)
+        shown["error %"] = (100 * table["error"] / table["true"]).map("{:+z.1f}".format)
     for video, rows in shown.groupby("video", sort=False):
         click.echo(f"{video}\n{rows.drop(columns='video').to_string(index=False)}\n")
 
