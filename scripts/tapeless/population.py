@@ -31,10 +31,6 @@ Sex = Literal["female", "male"]
 
 PRIOR_SEED = 1
 """Of the population that body spaces and priors are built on."""
-TUNING_SEED = 2
-"""Of the people that constants are tuned on."""
-EVALUATION_SEED = 3
-"""Of the people that accuracy is reported on; nothing is ever tuned on them."""
 
 STATURE_M: Mapping[Sex, tuple[float, float]] = {"female": (1.63, 0.070), "male": (1.76, 0.075)}
 """Mean and standard deviation: European and North American adults."""

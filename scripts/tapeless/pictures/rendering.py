@@ -8,6 +8,8 @@ from types import TracebackType
 import numpy as np
 import numpy.typing as npt
 
+from tapeless.scenes import shining_from, vertex_normals
+
 os.environ.setdefault("PYOPENGL_PLATFORM", "egl")  # off screen; read when pyrender is imported
 import pyrender
 
@@ -66,17 +68,12 @@ class BodyRenderer:
         scene.add(_mesh(vertices, faces))
         scene.add(lens)
         for source, intensity in _LIGHTS:
-            scene.add(pyrender.DirectionalLight(intensity=intensity), pose=_shining_from(source))
+            scene.add(pyrender.DirectionalLight(intensity=intensity), pose=shining_from(source))
         picture, _ = self._renderer.render(scene, flags=pyrender.RenderFlags.RGBA)
         return np.array(picture, dtype=np.uint8)
 
 
 def _mesh(vertices: Floats, faces: Ints) -> pyrender.Mesh:
-    corners = vertices[faces]
-    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sums = [np.bincount(faces.ravel(), np.repeat(axis, 3), len(vertices)) for axis in crosses.T]
-    normals = np.stack(sums, axis=1).astype(np.float64)
-    normals /= np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     material = pyrender.MetallicRoughnessMaterial(
         baseColorFactor=BODY_COLOUR, metallicFactor=0.0, roughnessFactor=0.8
     )
@@ -84,19 +81,9 @@ def _mesh(vertices: Floats, faces: Ints) -> pyrender.Mesh:
         [
             pyrender.Primitive(
                 positions=vertices.astype(np.float32),
-                normals=normals.astype(np.float32),
+                normals=vertex_normals(vertices, faces),
                 indices=faces,
                 material=material,
             )
         ]
     )
-
-
-def _shining_from(source: tuple[float, float, float]) -> Floats:
-    """(4, 4) pose of a light that shines from `source` towards the origin, along its own -z."""
-    back = np.asarray(source) / np.linalg.norm(source)
-    right = np.cross([0, 1, 0], back)
-    right /= np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(back, right), back], axis=1)
-    return pose

@@ -16,6 +16,7 @@ import torch
 
 from tapeless.anny_model import load_model
 from tapeless.population import Adult, parameters_of, rest_shapes
+from tapeless.scenes import shining_from, vertex_normals
 from tapeless.synthetic.camera import Camera
 from tapeless.synthetic.clothes import dress
 from tapeless.synthetic.motion import stand_and_sway
@@ -139,36 +140,16 @@ def _lit_scene(camera: Camera, generator: np.random.Generator) -> pyrender.Scene
     scene.add(lens, pose=camera.pose)
     scene.add(
         pyrender.DirectionalLight(intensity=generator.uniform(2.0, 3.5)),
-        pose=_shining_from(generator.uniform([-1.5, 0.5, 0.5], [1.5, 2.0, 1.5])),
+        pose=shining_from(generator.uniform([-1.5, 0.5, 0.5], [1.5, 2.0, 1.5])),
     )
     return scene
 
 
-def _shining_from(source: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-    """(4, 4) pose of a light that shines from `source` towards the origin, along its own -z."""
-    back = source / np.linalg.norm(source)
-    right = np.cross([0, 1, 0], back)
-    right = right / np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(back, right), back], axis=1)
-    return pose
-
-
 def _mesh(vertices: Floats, faces: npt.NDArray[np.int64], colours: Frame) -> pyrender.Mesh:
-    corners = vertices[faces]
-    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    normals = np.stack(
-        [
-            np.bincount(faces.ravel(), np.repeat(crosses[:, axis], 3), len(vertices))
-            for axis in range(3)
-        ],
-        axis=1,
-    )
-    normals = normals / np.maximum(np.linalg.norm(normals, axis=1, keepdims=True), 1e-12)
     material = pyrender.MetallicRoughnessMaterial(metallicFactor=0.0, roughnessFactor=0.9)
     primitive = pyrender.Primitive(
         positions=vertices,
-        normals=normals.astype(np.float32),
+        normals=vertex_normals(vertices, faces),
         color_0=np.column_stack([colours / 255, np.ones(len(colours))]).astype(np.float32),
         indices=faces,
         material=material,
