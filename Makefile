@@ -34,7 +34,7 @@ format: setup-dev ## put everything into the style that `make lint` checks
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow rules benchmarks
 
-bench: setup ## measure accuracy and speed (an hour)
+bench: setup ## measure accuracy and speed (half an hour)
 	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES)
 	$(BIN)/snakemake --snakefile benchmarks/Snakefile --cores $(CORES)
 
