@@ -43,8 +43,8 @@ MIN_FRAMES_PER_ESTIMATE = 2
 NEAR_PX = 6.0
 MIN_EXPLAINED_SHARE = 0.6
 """A frame is explained when this share of its outline lies within `NEAR_PX` of the body's rim, for
-a person 550 pixels tall. Rendered people reach 0.96 and more, a real one in front of clutter
-0.72 and more."""
+a person 550 pixels tall. The two rendered people looked at reach 0.96 and more, a real one
+in front of clutter 0.72 and more."""
 
 MAX_UNUSUALNESS = 3.0
 """Standard deviations from the mean body, per coefficient (root mean square): 1 is usual."""

@@ -19,10 +19,11 @@ from tapeless.shape.anny_space import JOINTS, KEYPOINT_JOINTS, SEXES, Array, Sha
 log = logging.getLogger(__name__)
 
 ADULTS = 800
-"""How many adults the space is built from; their principal components change little beyond."""
+"""How many adults the space is built from: many more than there are components."""
 
 COMPONENTS = 40
-"""Unknowns of a body: they leave 1 mm (RMS) of a body of the same population unexplained."""
+"""Unknowns of a body. They leave 0.5 mm (root mean square, 40 adults of another seed) of a body of
+the same population unexplained, and 5 mm of one that varies beyond it."""
 
 
 def build_shape_space(adults: int = ADULTS, components: int = COMPONENTS) -> ShapeSpace:
