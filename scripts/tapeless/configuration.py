@@ -79,7 +79,21 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
             return None
         return cast(int | float | None, given[key])
 
-    return [*faults, *_find_impossible_combinations(number)]
+    return [*faults, *_find_impossible_combinations(number), *_find_missing_downloads(config)]
+
+
+def _find_missing_downloads(config: Mapping[str, Any]) -> Iterator[str]:
+    """Folders that a backend needs and only the user can have."""
+    needed = {("pose", "openpose"): "models", ("shape", "shapy"): "data"}
+    for (stage, backend), folder in needed.items():
+        group = config[stage]
+        if isinstance(group, Mapping) and group.get("backend") == backend:
+            own = group.get(backend)
+            if isinstance(own, Mapping) and own.get(folder) is None:
+                yield (
+                    f"{stage}.{backend}.{folder} must be given with {stage}.backend: {backend}; "
+                    "docs/reference-route.md says where it comes from"
+                )
 
 
 def find_faults(value: object, schema: Schema) -> list[str]:
