@@ -11,6 +11,7 @@ rule forget_frames:
         keypoints="<results>/videos/{video}/keypoints",
         silhouettes="<results>/videos/{video}/silhouettes",
         pictures="<results>/videos/{video}/pictures",
+        bodies="<results>/videos/{video}/bodies",
     output:
         forgotten=touch("<results>/videos/{video}/frames_forgotten"),
     log:

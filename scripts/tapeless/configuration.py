@@ -130,6 +130,8 @@ def _describe_demand(error: ValidationError) -> str:
             return f"more than {demand}"
         case "minLength":
             return "given"
+        case "required":
+            return f"a group with {' and '.join(demand)}"
         case "pattern":
             return str(schema.get("x-pattern", f"of the form {demand}"))
     return f"such that {error.validator} is {demand}"

@@ -91,6 +91,24 @@ def test_every_key_is_explained_in_the_manual(name: str):
         ({"pathvars": {"results": ""}}, "pathvars.results must be given, is ''"),
         ({"pathvars": {"result": "x"}}, "unknown key pathvars.result (did you mean results?)"),
         (
+            {"containers": {"ulimits": {"stack": "big"}}},
+            "containers.ulimits.stack must be a",
+        ),
+        (
+            {"containers": {"volumes": ["/d"]}},
+            "containers.volumes.0 must be a group",
+        ),
+        ({"containers": {"volumes": [{}]}}, "containers.volumes.0 must be a group with source, is"),
+        (
+            {"pose": {"openpose": {"net_resolution": "368"}}},
+            "pose.openpose.net_resolution must",
+        ),
+        ({"pose": {"backend": "openpose"}}, "pose.openpose.models must be given with pose.backend"),
+        (
+            {"shape": {"backend": "shapy"}},
+            "shape.shapy.data must be given with shape",
+        ),
+        (
             {"sampling": {"start_s": 5, "end_s": 4}},
             "sampling.start_s (5) must be before sampling.end_s (4)",
         ),
@@ -107,6 +125,17 @@ def test_every_key_is_explained_in_the_manual(name: str):
 def test_a_fault_names_the_key_what_it_must_be_and_what_it_is(given: Any, fault: str):
     (found,) = faults_of(**given)
     assert found.startswith(fault)
+
+
+def test_the_reference_route_is_asked_for_in_one_file_that_lacks_nothing_but_the_downloads():
+    given = yaml.safe_load((ROOT / "config/reference.yaml").read_text(encoding="utf-8"))
+    assert [fault.split()[0] for fault in faults_of(**given)] == [
+        "pose.openpose.models",
+        "shape.shapy.data",
+    ]
+    given["pose"]["openpose"]["models"] = "/opt/openpose/models"
+    given["shape"]["shapy"]["data"] = "/opt/shapy/data"
+    assert faults_of(**given) == []
 
 
 def test_all_faults_are_said_at_once():

@@ -1,148 +1,19 @@
-"""Projects to run Snakemake in, and one that is finished: real work on a rendered person."""
+"""A project to run Snakemake in, and one that is finished: real work on a rendered person."""
 
 from __future__ import annotations
 
-import csv
-import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
-import yaml
 
-ROOT = Path(__file__).parents[2]
-CODE_FOLDERS = ["config", "envs", "profiles", "report", "rules", "schemas", "scripts", "workflow"]
-
-# Few and small frames, so that a run takes seconds; the body model is that of the whole clone.
-QUICK = {
-    "sampling": {"frames": 8, "longest_side_px": 400},
-    "selection": {"min_frames": 4, "min_person_height_px": 100},
-    "shape": {"estimates": 2},
-    "pathvars": {"resources": str(ROOT / "resources")},
-}
-
-
-@dataclass(frozen=True)
-class Project:
-    """A folder with the workflow in it, in which Snakemake runs."""
-
-    folder: Path
-
-    @property
-    def results(self) -> Path:
-        return self.folder / "results"
-
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", "--cores", "2", *arguments]
-
-    @property
-    def environment(self) -> dict[str, str]:
-        """With the library of this project, not that of the clone."""
-        return os.environ | {"PYTHONPATH": str(self.folder / "scripts")}
-
-    def snakemake(
-        self, *arguments: str, environment: Mapping[str, str] | None = None
-    ) -> subprocess.CompletedProcess[str]:
-        """Runs Snakemake to its end, well or not; what it said is in `stdout`."""
-        return self._start(self.command(*arguments), environment or {})
-
-    def run(self, *arguments: str) -> str:
-        """Runs Snakemake, which must end well; what it said."""
-        return self.run_command(self.command(*arguments))
-
-    def run_command(self, command: Sequence[str]) -> str:
-        """Runs a command in the project, which must end well; what it said."""
-        run = self._start(command, {})
-        assert run.returncode == 0, run.stdout
-        return run.stdout
-
-    def _start(
-        self, command: Sequence[str], environment: Mapping[str, str]
-    ) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            command,
-            cwd=self.folder,
-            env=self.environment | dict(environment),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=600,
-        )
-
-    def plan(self, *arguments: str) -> dict[str, set[str]]:
-        """What a run would do: the videos that each rule would run for ("" where it is for all)."""
-        said = self.run(*arguments, "--summary", "--quiet")
-        table = said[said.index("output_file\t") :].splitlines()
-        plan: dict[str, set[str]] = {}
-        for row in csv.DictReader(table, delimiter="\t", quoting=csv.QUOTE_NONE):
-            if row["plan"] == "update pending":
-                parts = Path(row["output_file"]).parts
-                video = parts[2] if parts[:2] == ("results", "videos") else ""
-                plan.setdefault(row["rule"], set()).add(video)
-        return plan
-
-    def configure(self, **groups: Any) -> None:
-        """Sets keys of config.yaml, inside groups too."""
-        path = self.folder / "config/config.yaml"
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
-        for key, value in groups.items():
-            config[key] = config.get(key, {}) | value if isinstance(value, dict) else value
-        path.write_text(yaml.safe_dump(config), encoding="utf-8")
-
-    def write_sheet(self, *rows: Mapping[str, object]) -> None:
-        """Writes config/videos.tsv."""
-        with (self.folder / "config/videos.tsv").open("w", encoding="utf-8", newline="") as file:
-            columns = sorted({column for row in rows for column in row} | {"video", "path"})
-            table = csv.DictWriter(file, columns, dialect="excel-tab")
-            table.writeheader()
-            table.writerows(rows)
-
-    def read_summary(self) -> dict[str, dict[str, str]]:
-        """The rows of summary.csv by video."""
-        with (self.results / "summary.csv").open(encoding="utf-8", newline="") as file:
-            return {row["video"]: row for row in csv.DictReader(file)}
-
-    def read_outcome(self, video: str, stage: str = "") -> dict[str, Any]:
-        path = self.results / "videos" / video / stage / "outcome.json"
-        outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        return outcome
-
-
-def make_project(folder: Path) -> Project:
-    """A copy of the workflow, without videos or results."""
-    (folder / "videos").mkdir(parents=True)
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "videos.tsv")
-    for name in CODE_FOLDERS:
-        shutil.copytree(ROOT / name, folder / name, ignore=ignored)
-    shutil.copy2(ROOT / "Snakefile", folder)
-    project = Project(folder)
-    project.configure(**QUICK)
-    return project
+from projects import SHEET, Project, make_project
 
 
 @pytest.fixture
 def project(tmp_path: Path) -> Project:
     """A project without videos, nothing done."""
     return make_project(tmp_path)
-
-
-@pytest.fixture(scope="session")
-def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A video of one rendered person, who turns once."""
-    from tapeless.population import draw_adults
-    from tapeless.synthetic import Shot, film_person
-
-    video = tmp_path_factory.mktemp("footage") / "walk.mp4"
-    (adult,) = draw_adults(1, 7, varied_beyond_prior=True)
-    shot = Shot(width_px=360, height_px=640, seconds=2, frames_per_second=8)
-    film_person(adult, video, seed=7, shot=shot)
-    return video
 
 
 @pytest.fixture(scope="session")
@@ -154,12 +25,6 @@ def original(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Project
     project.write_sheet(*SHEET)
     project.run()
     return project
-
-
-SHEET = (
-    {"video": "walk", "path": "videos/walk.mp4", "height_cm": 170},
-    {"video": "text", "path": "videos/text.mp4", "height_cm": ""},
-)
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Project, make_project
+from projects import Project, make_project
 
 CODES = {
     "empty.mp4": "not_a_video",

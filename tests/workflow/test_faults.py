@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Project
+from projects import Project
 
 
 def refused(project: Project, *arguments: str) -> str:

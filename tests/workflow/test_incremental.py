@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from conftest import SHEET, Project
+from projects import SHEET, Project
 from tapeless.sources import find_sources
 
 NEXT = {
@@ -24,7 +24,7 @@ NEXT = {
     "segment_person": {"estimate_shape", "draw_video", "forget_frames"},
     "blur_faces": {"draw_video", "forget_frames"},
     "forget_frames": set(),
-    "estimate_shape": {"measure_bodies", "draw_video"},
+    "estimate_shape": {"measure_bodies", "draw_video", "forget_frames"},
     "measure_bodies": {"summarize_video"},
     "summarize_video": {"draw_video", "collect_reports"},
     "draw_video": set(),

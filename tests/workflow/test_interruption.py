@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from conftest import SHEET, Project
+from projects import SHEET, Project
 
 PATIENCE_S = 300
 

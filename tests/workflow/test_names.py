@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import Project
+from projects import Project
 
 NAMES = [
     "with space.mp4",

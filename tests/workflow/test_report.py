@@ -8,7 +8,7 @@ import re
 import shutil
 from pathlib import Path
 
-from conftest import Project
+from projects import Project
 
 
 def test_the_page_needs_no_other_file_and_holds_tables_sheets_and_captions(
