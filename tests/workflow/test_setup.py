@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+LOCKS = ("requirements.lock", "requirements-dev.lock")
 PACKAGES = "ffmpeg libegl1 libegl-mesa0 libgl1 libgl1-mesa-dri libgles2"
 
 Setup = Callable[..., subprocess.CompletedProcess[str]]
@@ -27,17 +28,17 @@ def setup(tmp_path: Path) -> Setup:
     (clone / "tools").mkdir(parents=True)
     machine.mkdir()
     shutil.copy2(ROOT / "tools/setup", clone / "tools")
-    for name in ("requirements.in", "requirements.lock", "pyproject.toml"):
+    for name in ("requirements.in", *LOCKS, "pyproject.toml"):
         shutil.copy2(ROOT / name, clone)
 
-    def run(**commands: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, **commands: str) -> subprocess.CompletedProcess[str]:
         for name, script in ({"dpkg_query": INSTALLED} | commands).items():
             path = machine / name.replace("_", "-")
             path.write_text(f"#!/bin/sh\n{script}\n", encoding="utf-8")
             path.chmod(0o755)
         settings = {"PATH": f"{machine}:{os.environ['PATH']}", "PYTHON": sys.executable}
         return subprocess.run(
-            [str(clone / "tools/setup")],
+            [str(clone / "tools/setup"), *arguments],
             env=os.environ | settings,
             capture_output=True,
             text=True,
@@ -77,6 +78,46 @@ def test_root_has_it_done_and_a_failure_of_apt_is_shown(setup: Setup):
 def test_only_what_is_missing_is_asked_for(setup: Setup):
     run = setup(dpkg_query=f'[ "$4" != ffmpeg ] && {INSTALLED}', id=SOMEBODY, sudo="exit 1")
     assert run.stderr.rstrip().endswith("apt-get install -y ffmpeg")
+
+
+TO_TEST_CONTAINERS = ("docker.io", "cgroupfs-mount", "debootstrap", "gcc", "libc6-dev")
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> str:
+    """A path with the commands that the script itself needs, and no docker and no compiler."""
+    folder = tmp_path / "bare"
+    folder.mkdir()
+    for name in ("bash", "cat", "dirname", "flock", "grep", "head", "sed", "sh", "tail"):
+        (folder / name).symlink_to(str(shutil.which(name)))
+    return str(folder)
+
+
+def asked_for(run: subprocess.CompletedProcess[str]) -> set[str]:
+    return set(run.stderr.rstrip().rpartition("apt-get install -y ")[2].split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "user", "expected"),
+    [
+        (["dev"], ROOT_USER, True),
+        ([], ROOT_USER, False),
+        (["dev"], SOMEBODY, False),
+    ],
+)
+def test_a_docker_daemon_is_for_tests_and_for_root_who_alone_can_start_one(
+    setup: Setup,
+    bare: str,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    user: str,
+    expected: bool,
+):
+    monkeypatch.setenv("PATH", bare)
+    run = setup(*arguments, dpkg_query=MISSING, id=user, sudo="exit 1", apt_get=STOP)
+    assert asked_for(run) >= set(PACKAGES.split())
+    assert asked_for(run).issuperset(TO_TEST_CONTAINERS) is expected
+    assert asked_for(run).isdisjoint(TO_TEST_CONTAINERS) is not expected
 
 
 @pytest.fixture
