@@ -113,7 +113,7 @@ def _gather(held: ExitStack, folder: int, candidates: Sequence[str], count: int)
     the other has.
     """
     with ExitStack() as turnstile:
-        patience = _Patience(f"{count} graphics card(s) of {', '.join(candidates)}")
+        patience = _Patience(f"{count} of the graphics cards {', '.join(candidates)}")
         while count > 1 and not _take(turnstile, folder, _TURNSTILE):
             patience.wait()
         taken: set[str] = set()
