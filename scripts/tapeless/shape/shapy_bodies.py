@@ -1,0 +1,184 @@
+"""From SHAPY's result for one frame to a body file.
+
+Its result is a NumPy archive that also holds a pickled object, `measurements`: whoever reads that
+runs whatever code is in it, and needs CUDA for it. It is never touched here.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless.bodies import Body
+from tapeless.outcomes import Rejected
+
+BACKEND = "shapy"
+MODEL = "SHAPY_A"
+
+VERTICES = 10475
+FACES = 20908
+
+JOINT_NAMES = (
+    "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
+    "right_ankle", "spine3", "left_foot", "right_foot", "neck", "left_collar", "right_collar",
+    "head", "left_shoulder", "right_shoulder", "left_elbow", "right_elbow", "left_wrist",
+    "right_wrist", "jaw", "left_eye_smplhf", "right_eye_smplhf",
+    *(f"{side}_{finger}{bone}" for side in ("left", "right")
+      for finger in ("index", "middle", "pinky", "ring", "thumb") for bone in (1, 2, 3)),
+)  # fmt: skip
+"""The joints of SMPL-X, in the order of its joint regressor; the names are those of the package
+smplx."""
+
+HEIGHTS_M = (1.0, 2.4)
+"""A body outside of this is no estimate of anybody: the shape space knows adults only."""
+
+_ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
+    "v_shaped": ("f", (VERTICES, 3)),
+    "vertices": ("f", (VERTICES, 3)),
+    "faces": ("iu", (FACES, 3)),
+    "transl": ("f", (3,)),
+    "center": ("f", (2,)),
+    "focal_length_in_px": ("iuf", ()),
+}
+"""What is read of a result: kinds of NumPy's types, and shape."""
+
+_UNREADABLE = (
+    OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError,
+    zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
+"""What reading raises that is cut short, no archive, encrypted, pickled, or says to be endless."""
+
+
+class ShapyResultError(Exception):
+    """A file of SHAPY that is not what SHAPY writes; the message names it and every fault."""
+
+
+@dataclass(frozen=True, eq=False)
+class Estimate:
+    """What SHAPY says of one frame.
+
+    Attributes:
+        v_shaped: (10475, 3) m, unposed, y up.
+        vertices: (10475, 3) m, as seen in the frame: x right, y down, z forward.
+        faces: (20908, 3), triangles whose normals point outwards.
+        transl: (3,) m, what puts `vertices` before the camera. It is no measured distance: the
+            camera of SHAPY has a weak perspective.
+        center: (2,) px, what the camera looks at, in the frame.
+        focal_length_in_px: of that camera.
+    """
+
+    v_shaped: NDArray[np.float64]
+    vertices: NDArray[np.float64]
+    faces: NDArray[np.int32]
+    transl: NDArray[np.float64]
+    center: NDArray[np.float64]
+    focal_length_in_px: float
+
+    @property
+    def height_m(self) -> float:
+        """From the lowest to the highest point of the unposed body."""
+        return float(np.ptp(self.v_shaped[:, 1]))
+
+
+def read_joint_regressor(body_model: Path) -> NDArray[np.float64]:
+    """The matrix (55, 10475) that takes the vertices of an unposed SMPL-X body to its joints.
+
+    Raises:
+        ShapyResultError: if the file is no SMPL-X body model.
+    """
+    (regressor,) = _read(body_model, {"J_regressor": ("f", (len(JOINT_NAMES), VERTICES))})
+    return regressor.astype(np.float64)
+
+
+def read_estimate(path: Path) -> Estimate:
+    """Reads SHAPY's result for one frame; nothing in it is executed.
+
+    Raises:
+        ShapyResultError: naming the file, and every array that is not as SHAPY writes it.
+    """
+    v_shaped, vertices, faces, transl, center, focal = _read(path, _ARRAYS)
+    if faces.min() < 0 or faces.max() >= VERTICES:
+        raise ShapyResultError(f"{path}: faces names vertices that are not there")
+    if focal <= 0 or vertices[:, 2].min() + transl[2] <= 0:
+        raise ShapyResultError(f"{path}: the body is not before the camera")
+    return Estimate(
+        v_shaped.astype(np.float64),
+        vertices.astype(np.float64),
+        faces.astype(np.int32),
+        transl.astype(np.float64),
+        center.astype(np.float64),
+        float(focal),
+    )
+
+
+def make_body(
+    estimate: Estimate, regressor: NDArray[np.float64], frame: str, stature_m: float | None = None
+) -> Body:
+    """The body of one frame: on the floor, with its joints, and as the camera sees it.
+
+    A known stature scales the whole body, and with it the place where it stands, so that the
+    picture stays as it is. The stature of the body is its extent along y, as `height` is measured
+    on every body; SHAPY's own height goes from a landmark of the head to one of the left heel,
+    and needs files that may not be there.
+
+    Args:
+        estimate: what SHAPY says.
+        regressor: see `read_joint_regressor`.
+        frame: the name of the frame.
+        stature_m: the person's, if it is known.
+
+    Raises:
+        Rejected: if the body is none of a plausible size.
+    """
+    low, high = HEIGHTS_M
+    if not low <= estimate.height_m <= high:
+        raise Rejected(
+            "no_fit", f"the body is {estimate.height_m:.2f} m tall, plausible is {low} to {high} m"
+        )
+    factor = 1.0 if stature_m is None else stature_m / estimate.height_m
+    floor = np.array([0, estimate.v_shaped[:, 1].min(), 0])
+    return Body(
+        vertices=(estimate.v_shaped - floor) * factor,
+        faces=estimate.faces,
+        joints=(regressor @ estimate.v_shaped - floor) * factor,
+        joint_names=np.array(JOINT_NAMES),
+        topology="smplx",
+        frames=np.array([frame]),
+        posed_vertices=(estimate.vertices + estimate.transl)[None] * factor,
+        camera_focal_px=np.array([estimate.focal_length_in_px]),
+        camera_center_px=estimate.center[None].astype(np.float32),
+        backend=BACKEND,
+        backend_version=MODEL,
+        scale="estimated" if stature_m is None else "known_height",
+    )
+
+
+def _read(path: Path, wanted: dict[str, tuple[str, tuple[int, ...]]]) -> list[NDArray[Any]]:
+    try:
+        with np.load(path, allow_pickle=False) as archive:
+            arrays = {name: archive[name] for name in wanted if name in archive}
+    except _UNREADABLE as error:
+        raise ShapyResultError(f"{path} cannot be read: {error}") from error
+    if faults := list(_find_faults(arrays, wanted)):
+        raise ShapyResultError(f"{path}: {'; '.join(faults)}")
+    return [arrays[name] for name in wanted]
+
+
+def _find_faults(
+    arrays: dict[str, NDArray[Any]], wanted: dict[str, tuple[str, tuple[int, ...]]]
+) -> Iterator[str]:
+    for name, (kinds, shape) in wanted.items():
+        if name not in arrays:
+            yield f"{name} is missing"
+        elif arrays[name].shape != shape or arrays[name].dtype.kind not in kinds:
+            found = arrays[name]
+            yield f"{name} is {found.dtype} of shape {found.shape}, allowed is {shape}"
+        elif not np.isfinite(arrays[name]).all():
+            yield f"{name} has values that are not finite"
