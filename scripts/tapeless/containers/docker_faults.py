@@ -1,0 +1,123 @@
+"""What Docker's daemon says when it cannot, put into sentences that say what to do."""
+
+from __future__ import annotations
+
+import errno
+import getpass
+import grp
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+from docker.errors import APIError, DockerException
+
+from tapeless.containers.errors import ContainerError
+from tapeless.containers.faults import NO_SPACE
+from tapeless.containers.images import ImageEntry
+from tapeless.containers.plans import Plan
+
+_SOCKET = "/var/run/docker.sock"
+_UNIX = "unix://"
+
+
+def explain_connection(error: BaseException) -> ContainerError:
+    """The error for a daemon that cannot be spoken to."""
+    address = os.environ.get("DOCKER_HOST") or f"{_UNIX}{_SOCKET}"
+    numbers = set(_find_errnos(error))
+    if numbers & {errno.EACCES, errno.EPERM}:
+        group = _group_of(address.removeprefix(_UNIX))
+        return ContainerError(
+            f"this user may not use Docker ({address}): join the group {group} with: sudo usermod "
+            f"-aG {group} {_user()}; then log out and in again"
+        )
+    how = "start it: sudo systemctl start docker, or install it: docs/reference-route.md says how"
+    if "DOCKER_HOST" in os.environ:
+        how = "start it, or correct or unset DOCKER_HOST"
+    why = "" if numbers & {errno.ENOENT, errno.ECONNREFUSED} else f" ({error})"
+    return ContainerError(f"no Docker daemon answers at {address}{why}: {how}")
+
+
+def unknown_image(entry: ImageEntry) -> str:
+    """The sentence about an image that is not on this machine."""
+    return (
+        f"the image {entry.docker.image} ({entry.docker.digest}) is not on this machine: build it "
+        f"as {entry.page} says, then write its digest down with: tapeless pin {entry.name}. Where "
+        "a registry has it, containers.pull: true fetches it"
+    )
+
+
+@contextmanager
+def translated(plan: Plan) -> Iterator[None]:
+    """Turns what the daemon refuses in this block into a `ContainerError`."""
+    try:
+        yield
+    except APIError as error:
+        raise _explain(plan, error) from error
+    except (DockerException, requests.RequestException) as error:
+        raise ContainerError(
+            f"the Docker daemon stopped answering while it was to run {plan.job.program}: look at "
+            f"its log (sudo journalctl -u docker), and start again ({error})",
+            "lost",
+        ) from error
+
+
+def _explain(plan: Plan, error: APIError) -> ContainerError:
+    said = str(error.explanation or error)
+    image, program = plan.entry.docker.image, plan.job.program
+    if "could not select device driver" in said or "nvidia-container" in said:
+        return ContainerError(
+            f"Docker cannot give {program} a graphics card: install nvidia-container-toolkit, then "
+            "sudo nvidia-ctk runtime configure --runtime=docker and sudo systemctl restart docker "
+            f"(docs/reference-route.md). Docker said: {said}"
+        )
+    if NO_SPACE.search(said):
+        return ContainerError(
+            f"Docker cannot run {program} as its disk is full: make room with docker system prune, "
+            f"or where Docker keeps its data (docker info). Docker said: {said}",
+            "disk_full",
+        )
+    if "bind source path does not exist" in said or "bind mount" in said:
+        return ContainerError(
+            f"Docker's daemon does not see a folder that this user sees: {said}. On a network "
+            "drive that root may not read, choose containers.runtime: apptainer, or another folder"
+        )
+    if "executable file not found" in said or "no such file or directory" in said:
+        return ContainerError(
+            f"the image {image} lacks {' '.join(plan.entry.program)}: build it again as "
+            f"{plan.entry.page} says, or correct the entry {program} of the file of images. "
+            f"Docker said: {said}"
+        )
+    return ContainerError(
+        f"Docker cannot run {program}: {said}. If that does not tell what to do, look at the log "
+        "of its daemon (sudo journalctl -u docker)"
+    )
+
+
+def _find_errnos(error: BaseException | None) -> Iterator[int]:
+    """The numbers of all system errors that an error comes from."""
+    seen: set[int] = set()
+    queue: list[object] = [error]
+    while queue:
+        current = queue.pop()
+        if not isinstance(current, BaseException) or id(current) in seen:
+            continue
+        seen.add(id(current))
+        if isinstance(current, OSError) and isinstance(current.errno, int):
+            yield current.errno
+        queue += [current.__cause__, current.__context__, *current.args]
+
+
+def _group_of(socket: str) -> str:
+    try:
+        return grp.getgrgid(Path(socket).stat().st_gid).gr_name
+    except (OSError, KeyError):
+        return "docker"
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "$USER"

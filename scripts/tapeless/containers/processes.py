@@ -1,0 +1,148 @@
+"""Programs that are processes of this machine: Apptainer's, and those installed here.
+
+They die with the job: each is the leader of a process group of its own, which is killed when the
+job leaves it, and the kernel kills the leader with the job. What still lives after that is known by
+a variable in its environment, and removed at the next start.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+
+import psutil
+
+from tapeless.containers.errors import ContainerError
+from tapeless.containers.owners import is_leftover
+from tapeless.containers.supervision import Exit, Running
+
+log = logging.getLogger(__name__)
+
+LABELS_VARIABLE = "TAPELESS_LABELS"
+"""The environment variable by which leftovers are found: labels, as JSON."""
+
+_CHUNK_BYTES = 1 << 16
+_GRACE_S = 5.0
+_MB = 1 << 20
+_SET_PARENT_DEATH_SIGNAL = 1
+_LIBC = ctypes.CDLL(None)
+
+
+@contextmanager
+def run_process(
+    command: Sequence[str],
+    *,
+    workdir: str | None,
+    environment: Mapping[str, str],
+    ulimits: Mapping[str, int],
+) -> Iterator[Running]:
+    """Runs a command; its process group is ended when the block is left.
+
+    Raises:
+        ContainerError: if it cannot be started.
+    """
+    limits = [(_limit(name), value) for name, value in ulimits.items()]
+
+    def set_up() -> None:
+        _LIBC.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGKILL)
+        for number, value in limits:
+            resource.setrlimit(number, (value, value))
+
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            cwd=workdir,
+            env=environment,
+            start_new_session=True,
+            preexec_fn=set_up,
+        )
+    except (OSError, subprocess.SubprocessError) as error:
+        raise ContainerError(f"{command[0]} cannot be started: {error}") from error
+    try:
+        yield _Process(process)
+    finally:
+        _end(process)
+
+
+def remove_leftovers() -> int:
+    """Kills processes of this user's jobs that were killed; how many there were."""
+    leftovers = [process for process in psutil.process_iter() if is_leftover(_labels_of(process))]
+    for process in leftovers:
+        log.warning("ending process %d, left behind by a killed job", process.pid)
+        with suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(leftovers, timeout=_GRACE_S)
+    return len(leftovers)
+
+
+def _labels_of(process: psutil.Process) -> dict[str, str]:
+    try:
+        labels = json.loads(process.environ()[LABELS_VARIABLE])
+    except (psutil.Error, OSError, KeyError, ValueError):
+        return {}
+    return labels if isinstance(labels, dict) else {}
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Ends a process and its group, which may outlive it: asked first, then killed."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGTERM)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(_GRACE_S)
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
+
+
+def _limit(name: str) -> int:
+    number = getattr(resource, f"RLIMIT_{name.upper()}", None)
+    if number is None:
+        raise ContainerError(f"there is no limit {name!r}: correct containers.ulimits")
+    return int(number)
+
+
+class _Process:
+    """A process at work."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None
+        self._process = process
+        self._said = process.stdout.fileno()
+
+    def fileno(self) -> int:
+        return self._said
+
+    def read(self) -> list[tuple[int, bytes]] | None:
+        data = os.read(self._said, _CHUNK_BYTES)
+        return [(1, data)] if data else None
+
+    def poll(self) -> Exit | None:
+        status = self._process.poll()
+        if status is None:
+            return None
+        return Exit(status if status >= 0 else 128 - status)
+
+    def memory_mb(self) -> float | None:
+        """The proportional set size of the process and its descendants."""
+        try:
+            root = psutil.Process(self._process.pid)
+            family = [root, *root.children(recursive=True)]
+        except psutil.Error:
+            return None
+        total = 0
+        for process in family:
+            with suppress(psutil.Error):
+                total += process.memory_full_info().pss
+        return total / _MB
