@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,20 @@ LIMBS = (
 POSE_SUFFIX = "_keypoints.json"
 """What OpenPose appends to a frame's name."""
 
+MIN_POINTS = 5
+"""Fewer points than this are not taken for a person, whichever detector found them."""
+
 _INDEX = {name: number for number, name in enumerate(BODY_25)}
 _IS_ARM = np.array([name.endswith(("Elbow", "Wrist")) for name in BODY_25])
 _FORMAT_VERSION = 1.3
+_BODY_FIELD = "pose_keypoints_2d"
+_PART_POINTS = {
+    "face_keypoints_2d": 70,
+    "hand_left_keypoints_2d": 21,
+    "hand_right_keypoints_2d": 21,
+}
 _EMPTY_FIELDS = (
-    "face_keypoints_2d", "hand_left_keypoints_2d", "hand_right_keypoints_2d", "pose_keypoints_3d",
-    "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d",
+    "pose_keypoints_3d", "face_keypoints_3d", "hand_left_keypoints_3d", "hand_right_keypoints_3d",
 )  # fmt: skip
 
 
@@ -48,12 +56,15 @@ class Person:
 
     `points` is (25, 3) float64 in BODY_25 order: x and y in pixels of the picture (the centre of
     the first pixel is 0.5, 0.5), and confidence in 0..1. An absent point is 0, 0, 0.
+    `parts` are the like points, (n, 3), of face and hands, by their field in OpenPose's files, when
+    a detector looked for them. They are kept for SHAPY; nothing here rests on them.
 
     Raises:
         ValueError: if `points` has another shape, or holds values that are not finite.
     """
 
     points: NDArray[np.float64]
+    parts: Mapping[str, NDArray[np.float64]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         points = np.asarray(self.points, dtype=np.float64)
@@ -168,23 +179,39 @@ def person(points: ArrayLike) -> Person:
 
 
 def _entry(one: Person) -> dict[str, Any]:
-    points = [round(float(value), 3) for value in one.points.ravel()]
-    empty: dict[str, list[float]] = {field: [] for field in _EMPTY_FIELDS}
-    return {"person_id": [-1], "pose_keypoints_2d": points, **empty}
+    absent = np.empty((0, 3))
+    points = {_BODY_FIELD: one.points, **dict.fromkeys(_PART_POINTS, absent), **one.parts}
+    written = {name: _rounded(values) for name, values in points.items()}
+    return {"person_id": [-1], **written, **{name: [] for name in _EMPTY_FIELDS}}
+
+
+def _rounded(points: NDArray[np.float64]) -> list[float]:
+    return [round(float(value), 3) for value in points.ravel()]
 
 
 def _person(entry: object, where: str) -> Person:
-    field = "pose_keypoints_2d"
-    values = entry.get(field) if isinstance(entry, dict) else None
+    fields = entry if isinstance(entry, dict) else {}
+    parts = {
+        name: _read_points(fields[name], count, f"{where}.{name}")
+        for name, count in _PART_POINTS.items()
+        if fields.get(name)
+    }
+    body = _read_points(fields.get(_BODY_FIELD), len(BODY_25), f"{where}.{_BODY_FIELD}")
+    return Person(body, parts)
+
+
+def _read_points(values: object, count: int, where: str) -> NDArray[np.float64]:
+    """Reads triples of x, y and confidence, (count, 3)."""
     if not isinstance(values, list):
-        raise PoseFileError(f"{where}.{field} must be a list of 75 numbers, not {values!r:.80}")
-    if len(values) != 3 * len(BODY_25):
-        raise PoseFileError(f"{where}.{field} has {len(values)} numbers; BODY_25 has 75")
+        raise PoseFileError(f"{where} must be a list of {3 * count} numbers, not {values!r:.80}")
+    if len(values) != 3 * count:
+        model = "; BODY_25 has 75" if count == len(BODY_25) else f", not {3 * count}"
+        raise PoseFileError(f"{where} has {len(values)} numbers{model}")
     for number, value in enumerate(values):
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
             or not math.isfinite(value)
         ):
-            raise PoseFileError(f"{where}.{field}[{number}] must be a finite number, not {value!r}")
-    return person(values)
+            raise PoseFileError(f"{where}[{number}] must be a finite number, not {value!r}")
+    return np.asarray(values, dtype=np.float64).reshape(count, 3)

@@ -223,7 +223,8 @@ def _views(
             continue
         picture = read_rgb(frames / f"{name}.png")
         size = (picture.shape[1], picture.shape[0])
-        for person in poses[name]:
+        # in an order of their own, so that a detector's order cannot even settle a tie
+        for person in sorted(poses[name], key=lambda one: one.points.tolist()):
             colours = clothing_colours(picture, person)
             sighting = Sighting(number, times[name], person, colours)
             views.append(View(sighting, size, person_sharpness(picture, person)))

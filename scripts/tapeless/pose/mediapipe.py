@@ -14,6 +14,7 @@ from tapeless.blazepose import BlazePose, Region, Sight
 from tapeless.images import read_rgb
 from tapeless.keypoints import (
     BODY_25,
+    MIN_POINTS,
     POSE_SUFFIX,
     Person,
     frame_names,
@@ -50,7 +51,6 @@ _SOURCES: Mapping[str, tuple[int, ...]] = {
     "RBigToe": (32,),
     "RHeel": (30,),
 }
-_MIN_POINTS = 5  # fewer points than this are not taken for a person
 _ZOOMS = (1.0, 0.9)  # of the detector's region
 _SAME_PERSON_OVERLAP = 0.5  # of the smaller of two masks, above which both show one person
 
@@ -83,7 +83,7 @@ def find_people(
     people = []
     for sight in _distinct([sight for sight in sights if sight is not None]):
         person = to_body_25(sight.points, size, min_visibility)
-        if person.present.sum() >= _MIN_POINTS:
+        if person.present.sum() >= MIN_POINTS:
             people.append(person)
     return people
 

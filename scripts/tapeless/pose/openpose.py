@@ -1,0 +1,250 @@
+"""The OpenPose backend: everybody in a frame, by OpenPose without a window, in a container.
+
+OpenPose is given the folder of the frames as it is: it reads what ends like a picture, and passes
+over the JSON files beside them. It counts pixels from the centre of the first one, 0, 0 (by the
+notes of its release 1.2.0), where `Person` has 0.5, 0.5. That half a pixel is less than one of the
+network's own pixels and moves all points alike, so the points stay as they are, as SHAPY wants
+them.
+"""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections import deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless.containers import ContainerError, Job, Mount, run_container
+from tapeless.gpus import take_gpus
+from tapeless.keypoints import (
+    MIN_POINTS,
+    POSE_SUFFIX,
+    Person,
+    PoseFileError,
+    frame_names,
+    read_people,
+    write_people,
+)
+from tapeless.pose.openpose_models import require_models
+
+log = logging.getLogger(__name__)
+
+PICTURES_FOLDER = "pictures"
+"""Where OpenPose's own pictures are kept, in the folder of the pose."""
+
+_LEAST_CONFIDENCE = 0.001  # less would be written as 0, which means absent
+_LINES_KEPT = 100
+_LINES_SHOWN = 5
+
+# What OpenPose and Caffe say on these occasions: openpose issues #1230, #1290, #1505.
+_REMEDIES = {
+    "out of memory": (
+        "The memory of the graphics card did not suffice: lower pose.openpose.net_resolution, such "
+        "as -1x256, or end what else uses the card (nvidia-smi lists it)."
+    ),
+    "no kernel image is available": (
+        "This OpenPose was not built for this graphics card: build it again with the card's "
+        "architecture (containers/openpose/README.md)."
+    ),
+    "no CUDA-capable device": (
+        "OpenPose saw no graphics card. One that was built for cards needs containers.gpu: true; "
+        "one for CPUs is built as containers/openpose/README.md says."
+    ),
+}
+
+
+class OpenPoseError(Exception):
+    """OpenPose did not do its work, and no video is to blame; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What OpenPose is asked for: the keys of `pose.openpose` that change the result."""
+
+    min_confidence: float
+    net_resolution: str
+    number_people_max: int | None
+    face: bool
+    hands: bool
+    pictures: bool
+
+
+@dataclass(frozen=True)
+class Machine:
+    """How a container runs: `containers` of the configuration, and what this job has of it.
+
+    `gpus` is a number of graphics cards; `usage_file` is written as `run_container` says.
+    """
+
+    settings: Mapping[str, Any]
+    labels: Mapping[str, str]
+    gpus: int = 0
+    memory_mb: int | None = None
+    usage_file: Path | None = None
+
+
+def build_arguments(frames: Path, models: Path, written: Path, options: Options) -> tuple[str, ...]:
+    """OpenPose's command line without its program; it writes to folders below `written`."""
+    values: dict[str, object] = {
+        "image_dir": frames,
+        "write_json": written / "json",
+        "display": 0,
+        "render_pose": 0,
+        "model_folder": f"{models}/",
+        "model_pose": "BODY_25",
+        "net_resolution": options.net_resolution,
+        "keypoint_scale": 0,
+        "number_people_max": options.number_people_max or -1,
+        "num_gpu": 1,
+        "num_gpu_start": 0,  # a container sees no card but its own
+        "logging_level": 3,
+    }
+    if options.pictures:
+        # On the CPU, which all builds can; without rendering the pictures would be bare copies.
+        values |= {"write_images": written / PICTURES_FOLDER, "render_pose": 1}
+    words = [word for name, value in values.items() for word in (f"--{name}", str(value))]
+    if options.face:
+        words.append("--face")
+    if options.hands:
+        words.append("--hand")
+    return tuple(words)
+
+
+def keep_confident(people: Iterable[Person], min_confidence: float) -> list[Person]:
+    """People without the points that OpenPose believes in less than `min_confidence`.
+
+    Of whom fewer than `MIN_POINTS` of the body are left is not taken for a person.
+    """
+    believed = [
+        Person(
+            _without_doubtful(one.points, min_confidence),
+            {name: _without_doubtful(part, min_confidence) for name, part in one.parts.items()},
+        )
+        for one in people
+    ]
+    return [one for one in believed if one.present.sum() >= MIN_POINTS]
+
+
+def estimate_pose(
+    frames: Path, pose: Path, *, models: Path, options: Options, machine: Machine
+) -> Mapping[str, int]:
+    """Writes a pose file for every frame of a video; returns what it counted.
+
+    Nothing is written to `pose` before all that OpenPose wrote is complete and correct.
+
+    Raises:
+        MissingFilesError: if OpenPose's models are not in `models`.
+        GpuError, ContainerError: if it cannot be run, or fails; says how far it came.
+        OpenPoseError: if it ends well but left frames out, or wrote what is no pose.
+    """
+    frames, pose, models = frames.absolute(), pose.absolute(), models.absolute()
+    require_models(models, asdict(options))
+    names = frame_names(frames)
+    with TemporaryDirectory(dir=pose, prefix=".openpose-") as folder:
+        written = Path(folder)
+        said = _run(frames, models, written, options, machine)
+        people = {
+            name: keep_confident(found, options.min_confidence)
+            for name, found in _read(names, written, said).items()
+        }
+        if options.pictures:
+            _keep_pictures(names, written / PICTURES_FOLDER, pose / PICTURES_FOLDER)
+        for name, kept in people.items():
+            write_people(pose / f"{name}{POSE_SUFFIX}", kept)
+    return {"frames_sampled": len(names), "frames_with_people": sum(map(bool, people.values()))}
+
+
+def _without_doubtful(points: NDArray[np.float64], min_confidence: float) -> NDArray[np.float64]:
+    doubtful = points[:, 2] < max(min_confidence, _LEAST_CONFIDENCE)
+    return np.where(doubtful[:, None], 0.0, points)
+
+
+def _run(
+    frames: Path, models: Path, written: Path, options: Options, machine: Machine
+) -> Sequence[str]:
+    """Lets OpenPose look at all frames; what it said last."""
+    said: deque[str] = deque(maxlen=_LINES_KEPT)
+    for folder in ("json", PICTURES_FOLDER):
+        (written / folder).mkdir()
+    with take_gpus(machine.gpus) as gpus:
+        job = Job(
+            program="openpose",
+            arguments=build_arguments(frames, models, written, options),
+            mounts=(Mount(frames), Mount(models), Mount(written, writable=True)),
+            labels=machine.labels,
+            gpus=gpus,
+            memory_mb=machine.memory_mb,
+        )
+        try:
+            run_container(
+                job, machine.settings, usage_file=machine.usage_file, listener=said.append
+            )
+        except ContainerError as error:
+            for note in _explain(said, frame_names(frames), written):
+                error.add_note(note)
+            raise
+    return said
+
+
+def _explain(said: Iterable[str], names: Sequence[str], written: Path) -> list[str]:
+    """What can be said of a failure besides the container's own message."""
+    text = "\n".join(said)
+    notes = [remedy for words, remedy in _REMEDIES.items() if words in text]
+    missing = _find_missing(names, written)
+    if missing and len(missing) < len(names):
+        notes.append(f"OpenPose had done {len(names) - len(missing)} of {len(names)} frames.")
+    return notes
+
+
+def _read(names: Sequence[str], written: Path, said: Sequence[str]) -> dict[str, list[Person]]:
+    """What OpenPose wrote, checked: one file for each frame, with people of 25 points or nobody."""
+    if missing := _find_missing(names, written):
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
+        last = "".join(f"\n  {line}" for line in list(said)[-_LINES_SHOWN:]) or " nothing"
+        raise OpenPoseError(
+            f"OpenPose ended as if all were well, but {len(missing)} of {len(names)} frames have "
+            f"no file: {shown}. A frame with nobody in it has one, so OpenPose broke off, most "
+            "often for lack of memory: lower pose.openpose.net_resolution, such as -1x256, or "
+            f"raise containers.memory_mb, and start again. It said last:{last}"
+        )
+    try:
+        return {name: read_people(_file(written, name)) for name in names}
+    except PoseFileError as error:
+        raise OpenPoseError(
+            f"What OpenPose wrote is no pose: {error}. Start again; if that does not help, test "
+            "the image by hand as containers/openpose/README.md says."
+        ) from error
+
+
+def _find_missing(names: Sequence[str], written: Path) -> list[str]:
+    return [name for name in names if not _file(written, name).is_file()]
+
+
+def _file(written: Path, name: str) -> Path:
+    return written / "json" / f"{name}{POSE_SUFFIX}"
+
+
+def _keep_pictures(names: Sequence[str], written: Path, kept: Path) -> None:
+    """Moves OpenPose's pictures to `kept`, named as the frames: its releases name them in two ways.
+
+    Raises:
+        OpenPoseError: if a frame has none.
+    """
+    kept.mkdir()
+    for name in names:
+        candidates = [written / f"{name}_rendered.png", written / f"{name}.png"]
+        found = next((path for path in candidates if path.is_file()), None)
+        if found is None:
+            raise OpenPoseError(
+                f"OpenPose wrote no picture of {name}, though it was asked to. Set "
+                "pose.openpose.pictures: false, or test the image by hand as "
+                "containers/openpose/README.md says."
+            )
+        shutil.move(found, kept / f"{name}.png")
