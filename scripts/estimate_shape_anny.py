@@ -6,6 +6,7 @@ Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.gpus import use_gpus
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.shape.anny import Settings, estimate_bodies, read_frames
@@ -31,7 +32,7 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log[0]), use_gpus(snakemake.resources.gpu):
         main(
             Path(snakemake.input.keypoints),
             Path(snakemake.input.silhouettes),

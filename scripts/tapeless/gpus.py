@@ -106,6 +106,18 @@ def take_gpus(count: int) -> Iterator[tuple[str, ...]]:
         yield taken
 
 
+@contextmanager
+def use_gpus(count: int) -> Iterator[None]:
+    """Holds `count` cards for the CUDA of this process, as `take_gpus` does; for 0 nothing happens.
+
+    CUDA must not have been used before: it looks only once which cards it may see.
+    """
+    with take_gpus(count) as gpus:
+        if gpus:
+            os.environ[VISIBLE_DEVICES] = ",".join(gpus)
+        yield
+
+
 def _gather(held: ExitStack, folder: int, candidates: Sequence[str], count: int) -> tuple[str, ...]:
     """Takes `count` of the candidates, keeping those that it has while it waits for the others.
 

@@ -135,6 +135,14 @@ class TestTurns:
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
         assert said.stdout == "() False\n"
 
+    def test_the_cards_of_a_process_are_what_its_cuda_sees(self, two: Cards):
+        code = (
+            "import os\nfrom tapeless.gpus import use_gpus\n"
+            "with use_gpus(1): print(os.environ['CUDA_VISIBLE_DEVICES'])"
+        )
+        with two.job(code=code, CUDA_VISIBLE_DEVICES="1,0") as job:
+            assert job.wait_for_gpus() == [two.uuids[1]]
+
 
 LEAVE_BEHIND = """
 import subprocess

@@ -13,8 +13,10 @@ import pytest
 import torch
 import trimesh
 from numpy.typing import NDArray
+from pretended_card import PretendedCard
 
 from tapeless.bodies import Body
+from tapeless.gpus import GpuError
 from tapeless.keypoints import BODY_25
 from tapeless.measurements import measure_body
 from tapeless.outcomes import Rejected
@@ -263,3 +265,42 @@ def block_beside(silhouette: NDArray[np.uint8]) -> NDArray[np.uint8]:
     block = np.zeros_like(silhouette)
     block[rows[0] : rows[-1], 5:-5] = 255
     return block
+
+
+# --- graphics cards -----------------------------------------------------------------------------
+
+
+def test_everything_that_the_fit_computes_stays_on_the_card(
+    space_file: Path, filmed: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("tapeless.shape.anny.ThreadPoolExecutor", OneAfterAnother)
+    known = Settings(stature_m=STATURE_M, mass_kg=65.0, estimates=2)
+    with PretendedCard() as card:
+        on_card = estimate_bodies(filmed[:4], space_file, replace(known, device="cuda"), workers=2)
+    assert card.calls > 10_000
+    for body, other in zip(on_card, estimate_bodies(filmed[:4], space_file, known), strict=True):
+        assert np.array_equal(body.vertices, other.vertices)
+        assert np.array_equal(body.posed_vertices, other.posed_vertices)
+
+
+def test_a_torch_without_cuda_says_how_to_get_one_with_it(
+    space_file: Path, filmed: list[Frame], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    with pytest.raises(GpuError, match="TORCH=cuda tools/setup"):
+        estimate_bodies(filmed, space_file, Settings(device="cuda"))
+
+
+class OneAfterAnother:
+    """In place of a pool of threads, which would not see the pretended card."""
+
+    def __init__(self, workers: int) -> None:
+        assert workers == 1, "torch's solver for CUDA cannot begin in several threads at once"
+
+    def __enter__(self) -> OneAfterAnother:
+        return self
+
+    def __exit__(self, *error: object) -> None: ...
+
+    map = staticmethod(map)

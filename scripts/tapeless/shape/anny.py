@@ -18,6 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from tapeless.bodies import Body
+from tapeless.gpus import GpuError
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
 from tapeless.outcomes import Rejected
@@ -93,10 +94,16 @@ def estimate_bodies(
     """Fits one body to each interleaved group of the frames.
 
     Each fit runs on one thread, so that the numbers do not depend on how many `workers` there are.
+    On a graphics card one group follows another: torch fails when the first matrices that it solves
+    there come from several threads at once (pytorch/pytorch#90613).
 
     Raises:
         Rejected: when there are too few frames, or no plausible body explains most of the groups.
+        GpuError: when the device is a graphics card that torch cannot use.
     """
+    if settings.device != "cpu":
+        _check_cuda()
+        workers = 1
     if len(frames) < max(settings.min_frames, MIN_FRAMES_PER_ESTIMATE):
         raise Rejected(
             "too_few_frames",
@@ -113,6 +120,15 @@ def estimate_bodies(
     if 2 * len(bodies) < count:
         raise Rejected("no_fit", NO_FIT_REASON)
     return bodies
+
+
+def _check_cuda() -> None:
+    if not torch.cuda.is_available():
+        raise GpuError(
+            f"shape.device is cuda, but torch {torch.__version__} cannot use a graphics card here. "
+            "Install its build for CUDA (TORCH=cuda tools/setup) and run without --use-conda, whose "
+            "torch is for CPUs; see docs/workstation.md. Or set shape.device to cpu."
+        )
 
 
 @torch.inference_mode()
