@@ -8,6 +8,7 @@ from __future__ import annotations
 import copy
 import difflib
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -79,7 +80,25 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
             return None
         return cast(int | float | None, given[key])
 
-    return [*faults, *_find_impossible_combinations(number), *_find_missing_downloads(config)]
+    return [
+        *faults,
+        *_find_impossible_combinations(number),
+        *_find_missing_downloads(config),
+        *_find_odd_resolution(config),
+    ]
+
+
+def _find_odd_resolution(config: Mapping[str, Any]) -> Iterator[str]:
+    """OpenPose's network halves its picture four times."""
+    own = config["pose"].get("openpose") if isinstance(config["pose"], Mapping) else None
+    given = own.get("net_resolution") if isinstance(own, Mapping) else None
+    if sides := re.fullmatch(r"(-1|\d+)x(-1|\d+)", str(given)):
+        sizes = [int(side) for side in sides.groups() if side != "-1"]
+        if not sizes or any(size % 16 for size in sizes):
+            yield (
+                "pose.openpose.net_resolution must be of multiples of 16, one of which may be -1, "
+                f"is {given!r}"
+            )
 
 
 def _find_missing_downloads(config: Mapping[str, Any]) -> Iterator[str]:

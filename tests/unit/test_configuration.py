@@ -103,6 +103,13 @@ def test_every_key_is_explained_in_the_manual(name: str):
             {"pose": {"openpose": {"net_resolution": "368"}}},
             "pose.openpose.net_resolution must",
         ),
+        *(
+            (
+                {"pose": {"openpose": {"net_resolution": size}}},
+                "pose.openpose.net_resolution must be of multiples of 16",
+            )
+            for size in ("-1x370", "650x368", "-1x-1")
+        ),
         ({"pose": {"backend": "openpose"}}, "pose.openpose.models must be given with pose.backend"),
         (
             {"shape": {"backend": "shapy"}},
