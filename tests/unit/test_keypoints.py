@@ -74,6 +74,20 @@ def test_a_file_of_openpose_is_read_with_its_faces_and_hands(tmp_path):
     assert person.points[0].tolist() == [1, 2, 0.5]
     assert person.present.sum() == 24
     assert not person.has("RHeel")
+    assert list(person.parts) == [
+        "face_keypoints_2d",
+        "hand_left_keypoints_2d",
+        "hand_right_keypoints_2d",
+    ]
+    assert (person.parts["face_keypoints_2d"] == np.full((70, 3), 1.5)).all()
+
+
+def test_faces_and_hands_are_written_as_they_were_read(tmp_path):
+    entry = as_openpose_writes([1, 2, 0.5] * 25) | {"hand_left_keypoints_2d": []}
+    path = write_json(tmp_path / "a.json", {"version": 1.3, "people": [entry]})
+    write_people(tmp_path / "b.json", read_people(path))
+    (written,) = json.loads((tmp_path / "b.json").read_text())["people"]
+    assert {name: written[name] for name in entry} == entry
 
 
 @pytest.mark.parametrize(
@@ -89,6 +103,10 @@ def test_a_file_of_openpose_is_read_with_its_faces_and_hands(tmp_path):
             r"pose_keypoints_2d\[74\] must be a finite number, not 'x'",
         ),
         ({"people": [as_openpose_writes([float("nan")] * 75)]}, "finite number, not nan"),
+        (
+            {"people": [as_openpose_writes([1.0] * 75) | {"face_keypoints_2d": [1.0] * 204}]},
+            "face_keypoints_2d has 204 numbers, not 210",
+        ),
     ],
 )
 def test_what_breaks_the_contract_is_named_with_file_field_and_value(tmp_path, content, says):

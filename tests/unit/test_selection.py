@@ -136,6 +136,21 @@ def test_the_larger_person_is_measured_and_not_the_first_in_the_list(video, orde
         assert read_person(video.keypoints / f"{name}.json").height_px == pytest.approx(0.93 * 480)
 
 
+def test_not_even_between_people_who_are_alike_does_the_order_of_the_list_decide(tmp_path):
+    twins = [(standing(x=80, stature=400), RED), (standing(x=258, stature=400), RED)]
+    places = []
+    for order in (1, -1):
+        (tmp_path / str(order)).mkdir()
+        video = Video(tmp_path / str(order))
+        for number in range(8):
+            video.add(*twins[:: order if number % 2 else -order])
+        assert video.select().is_ok
+        kept = [read_person(video.keypoints / f"{name}.json") for name in video.kept]
+        places.append([person.at("Neck")[0, 0] for person in kept])
+    assert places[0] == places[1]
+    assert len(set(places[0])) == 1
+
+
 def test_somebody_who_passes_by_is_dropped_as_another_person(video):
     for i in range(10):
         if i in (3, 4):
