@@ -2,14 +2,15 @@
 
 Reads the statistics and the final verdict of every video; writes `summary.csv` (wide, a row per
 video) and `measurements.csv` (tidy, a row per video and measurement). A rejected video has its
-rows, without numbers. Videos are sorted by id, so that the same results give the same files.
+rows, without numbers. SHAPY's own measurements are there as soon as one video has them. Videos are
+sorted by id, so that the same results give the same files.
 """
 
 import csv
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
@@ -30,17 +31,15 @@ def main(
     statistics: Sequence[Path], verdicts: Sequence[Path], summary: Path, measurements: Path
 ) -> None:
     """Collects all videos; `statistics` and `verdicts` are in the same order of videos."""
-    table = load_table()
-    summaries: list[dict[str, Any]] = []
-    rows: list[dict[str, Any]] = []
-    for statistics_file, verdict_file in zip(statistics, verdicts, strict=True):
-        verdict = json.loads(verdict_file.read_text(encoding="utf-8"))
-        numbers = read_statistics(statistics_file)
-        summaries.append(summary_row(verdict, numbers, table))
-        rows.extend(measurement_rows(verdict, numbers, table))
-    summaries.sort(key=lambda row: row["video"])
-    rows.sort(key=lambda row: row["video"])
-    write_table(summary, summary_columns(table), summaries)
+    videos = [
+        (json.loads(verdict_file.read_text(encoding="utf-8")), read_statistics(statistics_file))
+        for verdict_file, statistics_file in zip(verdicts, statistics, strict=True)
+    ]
+    videos.sort(key=lambda video: video[0]["video"])
+    records = load_table().present(lambda record: any(record.name in rows for _, rows in videos))
+    summaries = [summary_row(*video, records) for video in videos]
+    rows = [row for video in videos for row in measurement_rows(*video, records)]
+    write_table(summary, summary_columns(records), summaries)
     write_table(measurements, STATISTICS_COLUMNS, rows)
 
 

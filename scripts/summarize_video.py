@@ -56,7 +56,12 @@ def main(
     """Sums up one video."""
     estimates = pd.read_csv(measurements_table)
     frame = summarize(
-        estimates, load_table(), load_uncertainty(), video=video, subject=subject or ""
+        estimates,
+        load_table(),
+        load_uncertainty(),
+        video=video,
+        subject=subject or "",
+        shape_backend=shape_backend,
     )
     write_table(statistics, STATISTICS_COLUMNS, frame.to_dict("records"))
     about = {

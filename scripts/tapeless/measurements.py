@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from functools import cache, lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ import yaml
 from tapeless.bodies import TOPOLOGIES, Body, InvalidBodyError
 from tapeless.tape import Tape
 from tapeless.units import DENSITY_KG_M3, UNITS, Unit
+from tapeless.volume import enclosed_volume
 
 TABLE_FILE = Path(__file__).parent / "data" / "measurements.yaml"
 
@@ -68,11 +69,23 @@ class Anatomy:
 
 @dataclass(frozen=True)
 class Table:
-    """All measurements, in the order of the reports, and the topologies they are defined on."""
+    """All measurements, in the order of the reports, and the topologies they are defined on.
+
+    Attributes:
+        version: of the table.
+        measurements: tapeless' own, of every body.
+        shapy_measurements: SHAPY's, of its bodies; `shapy_measurements.py` takes them.
+        topologies: where things are, by name of the topology.
+    """
 
     version: int
     measurements: tuple[Measurement, ...]
+    shapy_measurements: tuple[Measurement, ...]
     topologies: Mapping[str, Anatomy]
+
+    def present(self, has: Callable[[Measurement], bool]) -> tuple[Measurement, ...]:
+        """tapeless' own measurements, and those of SHAPY's that `has` says are there."""
+        return (*self.measurements, *filter(has, self.shapy_measurements))
 
 
 @cache
@@ -85,7 +98,8 @@ def load_table(path: Path = TABLE_FILE) -> Table:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
     table = Table(
         version=content["version"],
-        measurements=tuple(_measurement(record) for record in content["measurements"]),
+        measurements=tuple(map(_measurement, content["measurements"])),
+        shapy_measurements=tuple(map(_measurement, content["shapy_measurements"])),
         topologies={name: _anatomy(record) for name, record in content["topologies"].items()},
     )
     if faults := list(_table_faults(table)):
@@ -109,7 +123,7 @@ def _anatomy(record: Mapping[str, Any]) -> Anatomy:
 
 
 def _table_faults(table: Table) -> Iterator[str]:
-    names = [record.name for record in table.measurements]
+    names = [record.name for record in table.present(lambda _record: True)]
     for name in sorted({name for name in names if names.count(name) > 1}):
         yield f"measurement {name} is there {names.count(name)} times"
     for record in table.measurements:
@@ -156,8 +170,9 @@ def measure_body(body: Body, table: Table | None = None) -> dict[str, float]:
     """Measures a body: SI values by name, in the order of the table (by default tapeless' own).
 
     Raises:
-        InvalidBodyError: if the body is not what the definitions need: closed, with the joints and
-            the number of vertices of its topology, and a torso where the landmarks say.
+        InvalidBodyError: if the body is not what the definitions need: closed but for small holes,
+            with the joints and the number of vertices of its topology, and a torso where the
+            landmarks say.
     """
     table = table or load_table()
     subject = Subject(body, table.topologies[body.topology])
@@ -190,22 +205,9 @@ def _largest_girth(subject: Subject, record: Measurement) -> float:
 
 
 def _mass(subject: Subject, _record: Measurement) -> float:
-    if not _is_closed(subject.mesh.faces.tobytes()):
-        raise InvalidBodyError("faces leave holes in the surface, allowed is a closed one")
     # trimesh's volume comes with moments of inertia, for ten times the time.
-    first, second, third = np.swapaxes(subject.mesh.triangles, 0, 1)
-    volume = float((first * np.cross(second, third)).sum()) / 6
-    if volume <= 0:
-        raise InvalidBodyError("faces are turned inside out, allowed are normals outwards")
-    return volume * DENSITY_KG_M3
-
-
-@lru_cache(maxsize=4)
-def _is_closed(faces: bytes) -> bool:
-    """Whether triangles (rows of three int64) leave no hole; remembered, for bodies share them."""
-    edges = trimesh.geometry.faces_to_edges(np.frombuffer(faces, np.int64).reshape(-1, 3))
-    is_watertight, _ = trimesh.graph.is_watertight(edges)
-    return bool(is_watertight)
+    vertices, faces = np.asarray(subject.mesh.vertices), np.asarray(subject.mesh.faces)
+    return enclosed_volume(vertices, faces) * DENSITY_KG_M3
 
 
 ALGORITHMS: dict[str, Callable[[Subject, Measurement], float]] = {

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from tapeless.measurements import Table
+from tapeless.measurements import Measurement
 from tapeless.statistics import DESCRIPTION
 
 VERDICT_COLUMNS = (
@@ -71,25 +71,27 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
     unfinished.replace(path)
 
 
-def summary_columns(table: Table) -> list[str]:
+def summary_columns(measurements: Iterable[Measurement]) -> list[str]:
     """The columns of `summary.csv`: the verdict, then each measurement with its interval."""
-    names = [record.report_column for record in table.measurements]
+    names = [record.report_column for record in measurements]
     return [*VERDICT_COLUMNS, *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))]
 
 
 def summary_row(
-    verdict: Mapping[str, Any], statistics: Mapping[str, Mapping[str, str]], table: Table
+    verdict: Mapping[str, Any],
+    statistics: Mapping[str, Mapping[str, str]],
+    measurements: Iterable[Measurement],
 ) -> dict[str, Any]:
-    """The row of one video in `summary.csv`; without numbers if the video was rejected.
+    """The row of one video in `summary.csv`; without numbers where the video has none.
 
     Args:
         verdict: the video's final `outcome.json`.
         statistics: the rows of its `statistics.csv` by measurement.
-        table: the measurements.
+        measurements: those of the report, in its order.
     """
     row = {column: verdict.get(column) for column in VERDICT_COLUMNS}
     row["status"] = "measured" if verdict["outcome"] == "ok" else "rejected"
-    for record in table.measurements:
+    for record in measurements:
         line = statistics.get(record.name, {})
         for end, column in (("", "50%"), ("_low", "low"), ("_high", "high")):
             row[f"{record.report_column}{end}"] = _number(line, column)
@@ -97,13 +99,15 @@ def summary_row(
 
 
 def measurement_rows(
-    verdict: Mapping[str, Any], statistics: Mapping[str, Mapping[str, str]], table: Table
+    verdict: Mapping[str, Any],
+    statistics: Mapping[str, Mapping[str, str]],
+    measurements: Iterable[Measurement],
 ) -> Iterator[dict[str, Any]]:
     """The rows of one video in the `measurements.csv` of all videos, one per measurement.
 
-    Takes what `summary_row` takes. A rejected video has rows with count 0 and no numbers.
+    Takes what `summary_row` takes. What a video lacks has a row with count 0 and no numbers.
     """
-    for record in table.measurements:
+    for record in measurements:
         line = statistics.get(record.name, {})
         yield {
             "video": verdict["video"],

@@ -13,6 +13,7 @@ from tapeless.measurements import Anatomy, Table, load_table
 ARM = ("shoulder", "elbow", "hand")
 HANGING_ARM = ((0.25, 1.4, 0.0), (0.45, 1.2, 0.0), (0.65, 1.0, 0.0))  # an A-pose
 SPINE = ((0.0, 1.7, 0.0), (0.0, 0.5, 0.0))
+ARMS_HELD_OUT = ((0.15, 1.4, 0.0), (0.75, 1.4, 0.0))  # a T-pose
 
 Solid = tuple[np.ndarray, np.ndarray]  # vertices, faces
 
@@ -99,3 +100,38 @@ def table_for(body: Body, heights: Mapping[str, float]) -> Table:
     arms = tuple(tuple(f"{side}_{name}" for name in ARM) for side in ("left", "right"))
     anatomy = Anatomy(len(body.vertices), "made by a test", nearest, arms, (("head", "root"),))
     return replace(load_table(), topologies={"anny": anatomy})
+
+
+def as_smplx(solid: Solid, heights: Mapping[str, float], arm=ARMS_HELD_OUT, spine=SPINE) -> Body:
+    """A solid with the number of vertices, the landmarks and the joints of SMPL-X.
+
+    The landmarks `bust`, `navel` and `crotch` are at these heights. Vertices that are left over
+    belong to no face.
+    """
+    anatomy = load_table().topologies["smplx"]
+    vertices = np.zeros((anatomy.vertices, 3))
+    for name, numbers in anatomy.landmarks.items():
+        vertices[list(numbers), 1] = heights[name]
+    taken = [number for numbers in anatomy.landmarks.values() for number in numbers]
+    free = np.setdiff1d(np.arange(anatomy.vertices), taken)[: len(solid[0])]
+    vertices[free] = solid[0]
+    joints = {}
+    for chain, side in zip(anatomy.arms, (1, -1), strict=True):
+        joints |= _along(chain, np.array(arm) * (side, 1, 1))
+    for chain in anatomy.trunk:
+        joints |= _along(chain, np.array(spine))
+    return replace(
+        as_body(solid),
+        vertices=vertices,
+        faces=free[solid[1]],
+        joints=np.array(list(joints.values())),
+        joint_names=np.array(list(joints)),
+        topology="smplx",
+        frames=np.array(["frame_000001"]),
+        posed_vertices=np.empty((0, len(vertices), 3)),
+        backend="shapy",
+    )
+
+
+def _along(names: Sequence[str], ends: np.ndarray) -> dict[str, np.ndarray]:
+    return dict(zip(names, np.linspace(*ends, len(names)), strict=True))

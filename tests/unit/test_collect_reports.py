@@ -8,11 +8,13 @@ import math
 import pickle
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
-from solids import as_body, stack
+from solids import as_body, as_smplx, stack
 
 import collect_reports
 import measure_bodies
@@ -20,6 +22,7 @@ import summarize_video
 from tapeless.bodies import InvalidBodyError
 from tapeless.outcomes import Outcome
 from tapeless.reports import safe_text, write_table
+from tapeless.shapy_landmarks import InvalidLandmarksError
 
 # columns as users know them
 SUMMARY = (
@@ -30,6 +33,10 @@ SUMMARY = (
 )
 TIDY = "video,subject,measurement,unit,count,mean,std,min,25%,50%,75%,max,low,high,definition"
 ESTIMATES = "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,scale,frames"
+OF_SHAPY = (
+    "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,"
+    "shapy_height_m,shapy_chest_m,shapy_waist_m,shapy_hips_m,shapy_mass_kg,scale,frames"
+)
 
 
 FRAMES_PER_ESTIMATE = 2
@@ -51,17 +58,20 @@ class Project:
         waists_m: tuple[float, ...] = (0.79, 0.80, 0.82),
         rejection: tuple[str, str] | None = None,
         subject: str | None = None,
+        by_shapy: bool = False,
     ) -> None:
         self.videos.append(video)
         stage = self.of(video, "measurements")
         stage.mkdir(parents=True)
         Outcome(*(rejection or ())).write(stage)
         waists_m = () if rejection else waists_m
+        header = OF_SHAPY if by_shapy and waists_m else ESTIMATES
+        of_shapy = ",1.69,0.96,0.81,1.0,64" if by_shapy else ""
         rows = [
-            f"estimate_{n},1.7,0.95,{w},1.02,65,known_height,{FRAMES_PER_ESTIMATE}"
+            f"estimate_{n},1.7,0.95,{w},1.02,65{of_shapy},known_height,{FRAMES_PER_ESTIMATE}"
             for n, w in enumerate(waists_m, 1)
         ]
-        lines(self.of(video, "measurements.csv"), ESTIMATES, *rows)
+        lines(self.of(video, "measurements.csv"), header, *rows)
         kept = [f"frame_{n:06d},{n},kept" for n in range(1, 9)] if waists_m else []
         dropped = ["frame_000009,9,dropped", "frame_000010,10,dropped"]
         lines(self.of(video, "keypoints.csv"), "frame,time_s,verdict", *kept, *dropped)
@@ -74,7 +84,7 @@ class Project:
             video=video,
             subject=subject,
             pose_backend="mediapipe",
-            shape_backend="anny",
+            shape_backend="shapy" if by_shapy else "anny",
         )
 
     def collect(self) -> None:
@@ -176,6 +186,77 @@ def test_success_without_bodies_is_a_fault_of_the_program(tmp_path: Path) -> Non
         measure_bodies.main(tmp_path / "bodies", tmp_path / "out", tmp_path / "out.csv")
 
 
+@pytest.fixture
+def landmark_files(tmp_path: Path) -> list[Path]:
+    """SHAPY's two, with every landmark on a triangle of its own."""
+    names = ["HeadTop", "HeelLeft", "Nipple", "Navel", "Crotch"]
+    rings = {"CW_p": ["Nipple"], "BW_p": ["Navel"], "IW_p": ["Crotch"]}
+    faces = {name: {"face_idx": 40 * n, "bc": [1, 0, 0]} for n, name in enumerate(names)}
+    files = [tmp_path / "definitions.yaml", tmp_path / "landmarks.yaml"]
+    for file, content in zip(files, (rings, faces), strict=True):
+        file.write_text(yaml.safe_dump(content), encoding="utf-8")
+    return files
+
+
+@pytest.fixture
+def shapys(tmp_path: Path) -> Path:
+    """Two bodies of SHAPY's model, each from a frame of its own."""
+    folder = tmp_path / "shapys"
+    folder.mkdir()
+    Outcome(counts={"estimates": 2}).write(folder)
+    for number in (1, 2):
+        tube = stack(np.linspace(0, 1.8, 10), 0.14 + 0.01 * number, 0.12, corners=20)
+        as_smplx(tube, {"bust": 1.3, "navel": 1.1, "crotch": 0.8}).save(
+            folder / f"estimate_{number}.npz"
+        )
+    return folder
+
+
+def test_with_shapys_landmarks_its_own_measurements_are_added_to_its_bodies(
+    shapys: Path, landmark_files: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "measurements"
+
+    measure_bodies.main(shapys, out, tmp_path / "measurements.csv", landmark_files)
+
+    rows = read(tmp_path / "measurements.csv")
+    assert ",".join(rows[0]) == OF_SHAPY
+    assert [row["frames"] for row in rows] == ["1", "1"]
+    values = pickle.loads((out / "estimate_2.pkl").read_bytes())
+    assert list(values)[5:] == [f"shapy_{name}" for name in list(values)[:5]]
+    assert {type(value) for value in values.values()} == {float}
+    assert values["shapy_height"] == pytest.approx(
+        0.2, abs=1e-6
+    )  # from one ring of the tube to the next
+    assert float(rows[1]["shapy_mass_kg"]) == pytest.approx(values["shapy_mass"], abs=1e-6)
+    assert values["shapy_mass"] == pytest.approx(values["mass"])
+
+
+def test_without_shapys_landmarks_its_bodies_have_the_five_of_every_body(
+    shapys: Path, tmp_path: Path
+) -> None:
+    measure_bodies.main(shapys, tmp_path / "out", tmp_path / "out.csv")
+
+    assert ",".join(read(tmp_path / "out.csv")[0]) == ESTIMATES
+
+
+def test_shapys_landmarks_are_for_its_own_bodies_only(
+    bodies: Path, landmark_files: list[Path], tmp_path: Path
+) -> None:
+    measure_bodies.main(bodies, tmp_path / "out", tmp_path / "out.csv", landmark_files)
+
+    assert ",".join(read(tmp_path / "out.csv")[0]) == ESTIMATES
+
+
+def test_broken_landmarks_fail_the_job_and_not_the_video(
+    shapys: Path, landmark_files: list[Path], tmp_path: Path
+) -> None:
+    landmark_files[1].write_text("HeadTop: 3", encoding="utf-8")
+
+    with pytest.raises(InvalidLandmarksError, match=r"landmarks\.yaml: landmark HeadTop is 3"):
+        measure_bodies.main(shapys, tmp_path / "out", tmp_path / "out.csv", landmark_files)
+
+
 # summarize_video
 
 
@@ -224,6 +305,43 @@ def test_the_reports_have_the_promised_columns(project: Project) -> None:
 
     assert ",".join(project.summary()[0]) == SUMMARY
     assert ",".join(project.tidy()[0]) == TIDY
+
+
+def test_shapys_own_measurements_have_columns_as_soon_as_one_video_has_them(
+    project: Project,
+) -> None:
+    project.add("room", rejection=("no_person", "Nobody is there."), by_shapy=True)
+    project.add("old")
+    project.add("ann", by_shapy=True)
+    project.collect()
+
+    ann, old, room = project.summary()
+
+    columns = [f"shapy_waist_cm{end}" for end in ("", "_low", "_high")]
+    names = list(ann)
+    assert ",".join(names[:26]) == SUMMARY
+    assert names[26::3] == [
+        f"shapy_{name}" for name in ("height_cm", "chest_cm", "waist_cm", "hips_cm", "mass_kg")
+    ]
+    assert float(ann[columns[1]]) < float(ann[columns[0]]) == 81.0 < float(ann[columns[2]])
+    assert {row[column] for row in (old, room) for column in columns} == {""}
+    assert {row["waist_cm"] for row in (ann, old)} == {"80.0"}
+
+
+def test_shapys_own_measurements_have_rows_for_every_video_of_such_a_run(project: Project) -> None:
+    project.add("room", rejection=("no_person", "Nobody is there."), by_shapy=True)
+    project.add("ann", by_shapy=True)
+    project.collect()
+
+    rows = project.tidy()
+
+    own = ["height", "chest", "waist", "hips", "mass"]
+    names = [*own, *(f"shapy_{name}" for name in own)]
+    assert [(row["video"], row["measurement"]) for row in rows] == [
+        (video, name) for video in ("ann", "room") for name in names
+    ]
+    assert [row["count"] for row in rows] == ["3"] * 10 + ["0"] * 10
+    assert "SHAPY's landmark" in rows[-2]["definition"]
 
 
 def test_every_video_has_its_row_measured_or_rejected(project: Project) -> None:

@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
 from tapeless.bodies import SCALES
 from tapeless.measurements import load_table
+from tapeless.shape import anny, shapy_bodies
 from tapeless.statistics import (
     STATISTICS_COLUMNS,
     interval,
@@ -19,18 +21,27 @@ from tapeless.statistics import (
     summarize,
 )
 
+SCHEMA = Path(__file__).parents[2] / "schemas/config.schema.yaml"
 
-def estimates(scale: str = "known_height", count: int = 3) -> pd.DataFrame:
+
+def estimates(scale: str = "known_height", count: int = 3, frames: int = 8) -> pd.DataFrame:
     steps = np.arange(count) - (count - 1) / 2
     values = {"height_m": 1.70, "chest_m": 0.95, "waist_m": 0.80, "hips_m": 1.02, "mass_kg": 65.0}
     columns = {name: middle * (1 + 0.01 * steps) for name, middle in values.items()}
     return pd.DataFrame(
         {"estimate": [f"estimate_{i + 1}" for i in range(count)], **columns}
-    ).assign(scale=scale)
+    ).assign(scale=scale, frames=frames)
 
 
-def summary(rows: pd.DataFrame) -> pd.DataFrame:
-    frame = summarize(rows, load_table(), load_uncertainty(), video="a", subject="ann")
+def summary(rows: pd.DataFrame, shape_backend: str = "anny") -> pd.DataFrame:
+    frame = summarize(
+        rows,
+        load_table(),
+        load_uncertainty(),
+        video="a",
+        subject="ann",
+        shape_backend=shape_backend,
+    )
     return frame.set_index("measurement", drop=False)
 
 
@@ -68,7 +79,7 @@ def test_one_estimate_has_an_interval_but_no_spread() -> None:
 
 
 def test_a_rejected_video_has_the_header_only() -> None:
-    frame = summarize(estimates().iloc[:0], load_table(), load_uncertainty(), video="a", subject="")
+    frame = summary(estimates().iloc[:0])
 
     assert tuple(frame.columns) == STATISTICS_COLUMNS
     assert frame.empty
@@ -90,7 +101,43 @@ def test_estimates_of_unlike_scale_are_not_mixed() -> None:
         summary(rows)
 
 
+def test_shapys_own_measurements_have_rows_where_there_are_any() -> None:
+    rows = estimates(frames=1).assign(shapy_waist_m=[0.80, 0.81, 0.82], shapy_mass_kg=[64, 65, 66])
+
+    frame = summary(rows, "shapy")
+
+    assert frame["measurement"].tolist()[5:] == ["shapy_waist", "shapy_mass"]
+    assert frame.loc["shapy_waist", "50%"] == pytest.approx(81)
+    assert frame.loc["shapy_mass", "unit"] == "kg"
+    assert "SHAPY's landmark" in frame.loc["shapy_waist", "definition"]
+
+
+def test_a_backend_whose_errors_are_not_known_is_refused_with_what_to_do() -> None:
+    with pytest.raises(KeyError, match=r"add a row for tailor, height, known_height to .*\.csv"):
+        summary(estimates(), "tailor")
+
+
 # the interval
+
+
+def test_estimates_that_depend_on_each_other_are_no_surer_for_being_many() -> None:
+    logs = np.array([-0.05, 0.0, 0.05])
+
+    for count in (3, 24):
+        many = np.tile(logs, count // 3)
+        low, high = interval(np.exp(many).tolist(), relative_sd=0.0, are_independent=False)
+        freedom = count - 1
+        student = {2: 4.30265, 23: 2.06866}[freedom]
+        half_width = student * many.std(ddof=1)
+        assert (math.log(low), math.log(high)) == pytest.approx((-half_width, half_width), rel=1e-4)
+
+
+def test_an_estimate_a_frame_is_no_independent_one() -> None:
+    each_a_frame, each_many = estimates(count=9, frames=1), estimates(count=9, frames=8)
+
+    widths = [summary(rows)["high"] - summary(rows)["low"] for rows in (each_a_frame, each_many)]
+
+    assert (widths[0] > 1.3 * widths[1]).all()
 
 
 def test_estimates_that_agree_leave_the_common_errors() -> None:
@@ -151,29 +198,78 @@ def test_the_penalty_of_the_median_is_what_normal_samples_show(count: int) -> No
 # known sources of error
 
 
-def test_every_measurement_has_its_uncertainty_at_every_scale() -> None:
+def test_every_measurement_of_every_backend_has_its_uncertainty_at_every_scale() -> None:
+    known, table = load_uncertainty(), load_table()
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+    backends = schema["properties"]["shape"]["properties"]["backend"]["enum"]
+    expected = {
+        (backend, record.name, scale)
+        for backend in backends
+        for record in table.present(lambda _record, backend=backend: backend == "shapy")
+        for scale in SCALES
+    }
+
+    assert set(known) == expected
+    assert all(0 < sd < 0.5 for sd in known.values())
+
+
+def test_body_files_name_their_backend_as_the_configuration_does() -> None:
+    assert {anny.BACKEND, shapy_bodies.BACKEND} == {backend for backend, *_ in load_uncertainty()}
+
+
+@pytest.mark.parametrize(
+    ("name", "mean_absolute_error_mm", "usual_mm"),
+    [("height", 51, 1690), ("chest", 65, 985), ("waist", 69, 920), ("hips", 57, 1070)],
+)
+def test_errors_of_shapy_are_the_published_ones(
+    name: str, mean_absolute_error_mm: float, usual_mm: float
+) -> None:
+    published = mean_absolute_error_mm * math.sqrt(math.pi / 2) / usual_mm
+
+    for own in (name, f"shapy_{name}"):
+        assert load_uncertainty()["shapy", own, "estimated"] == pytest.approx(published, abs=5e-4)
+
+
+def test_a_known_height_takes_its_share_out_of_the_girths_of_shapy() -> None:
+    known = load_uncertainty()
+    height = known["shapy", "height", "estimated"]
+
+    for name in ("chest", "waist", "hips"):
+        rest = math.sqrt(known["shapy", name, "estimated"] ** 2 - height**2)
+        assert known["shapy", name, "known_height"] == pytest.approx(
+            math.hypot(rest, 0.005), abs=1e-3
+        )
+
+
+def test_what_is_measured_as_shapy_does_is_as_uncertain_as_ours_on_the_same_body() -> None:
     known = load_uncertainty()
 
     for record in load_table().measurements:
         for scale in SCALES:
-            assert 0 < known[record.name, scale] < 0.5
+            own = known["shapy", record.name, scale]
+            assert known["shapy", f"shapy_{record.name}", scale] == own
 
 
 def test_sources_of_error_add_in_squares(tmp_path: Path) -> None:
     path = tmp_path / "uncertainty.csv"
     path.write_text(
-        "# where from\nmeasurement,scale,source,relative_sd,basis\n"
-        "waist,estimated,fit,0.03,a\nwaist,estimated,scale,0.04,b\n",
+        "# where from\nshape_backend,measurement,scale,source,relative_sd,basis\n"
+        "anny,waist,estimated,fit,0.03,a\nanny,waist,estimated,scale,0.04,b\n"
+        "shapy,waist,estimated,fit,0.09,c\n",
         encoding="utf-8",
     )
 
-    assert load_uncertainty(path) == {("waist", "estimated"): pytest.approx(0.05)}
+    assert load_uncertainty(path) == {
+        ("anny", "waist", "estimated"): pytest.approx(0.05),
+        ("shapy", "waist", "estimated"): pytest.approx(0.09),
+    }
 
 
 @pytest.mark.parametrize("row", ["waist,guessed,fit,0.03,a", "waist,estimated,fit,3,percent!"])
 def test_a_faulty_source_of_error_is_refused_by_name(tmp_path: Path, row: str) -> None:
     path = tmp_path / "uncertainty.csv"
-    path.write_text(f"measurement,scale,source,relative_sd,basis\n{row}\n", encoding="utf-8")
+    header = "shape_backend,measurement,scale,source,relative_sd,basis"
+    path.write_text(f"{header}\nanny,{row}\n", encoding="utf-8")
 
     with pytest.raises(ValueError, match=r"uncertainty\.csv: .*waist.*allowed: scale"):
         load_uncertainty(path)
