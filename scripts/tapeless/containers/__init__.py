@@ -6,7 +6,7 @@ configuration says. Paths are the same inside as outside, so a job need not know
 
 from tapeless.containers.errors import ContainerError, ContainerFailedError
 from tapeless.containers.images import ImageEntry, load_images, pinned_digest
-from tapeless.containers.jobs import Job, Mount
+from tapeless.containers.jobs import Job, Machine, Mount
 from tapeless.containers.running import read_digest, remove_leftovers, run_container
 
 __all__ = [
@@ -14,6 +14,7 @@ __all__ = [
     "ContainerFailedError",
     "ImageEntry",
     "Job",
+    "Machine",
     "Mount",
     "load_images",
     "pinned_digest",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -50,3 +51,22 @@ class Job:
     def output(self) -> Path:
         """The one file or folder that the job may write to."""
         return next(mount.source for mount in self.mounts if mount.writable)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """What a stage that runs a container may use of this machine; no result depends on it.
+
+    Args:
+        settings: the section `containers` of the configuration.
+        labels: say what the container is for, such as rule and video.
+        gpus: how many graphics cards.
+        memory_mb: limit of memory; None for that of the configuration.
+        usage_file: is written as `run_container` says.
+    """
+
+    settings: Mapping[str, Any]
+    labels: Mapping[str, str]
+    gpus: int = 0
+    memory_mb: int | None = None
+    usage_file: Path | None = None

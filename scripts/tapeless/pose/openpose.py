@@ -16,12 +16,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeless.containers import ContainerError, Job, Mount, run_container
+from tapeless.containers import ContainerError, Job, Machine, Mount, run_container
 from tapeless.gpus import take_gpus
 from tapeless.keypoints import (
     MIN_POINTS,
@@ -74,20 +73,6 @@ class Options:
     face: bool
     hands: bool
     pictures: bool
-
-
-@dataclass(frozen=True)
-class Machine:
-    """How a container runs: `containers` of the configuration, and what this job has of it.
-
-    `gpus` is a number of graphics cards; `usage_file` is written as `run_container` says.
-    """
-
-    settings: Mapping[str, Any]
-    labels: Mapping[str, str]
-    gpus: int = 0
-    memory_mb: int | None = None
-    usage_file: Path | None = None
 
 
 def build_arguments(frames: Path, models: Path, written: Path, options: Options) -> tuple[str, ...]:
