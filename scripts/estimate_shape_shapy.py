@@ -1,0 +1,54 @@
+"""Estimates a body for each usable frame of a video, with SHAPY in a container.
+
+Reads the frames, the keypoints of the one person, and the user's own download of SHAPY; writes
+`estimate_1.npz` and so on in time order and, when asked for, `shapy/` with SHAPY's own meshes and
+overlays.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tapeless.containers import Machine
+from tapeless.logs import job_log
+from tapeless.outcomes import run_stage
+from tapeless.shape.shapy import Settings, estimate_bodies
+from tapeless.video.recall import recall_frames
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+
+def main(frames: Path, keypoints: Path, bodies: Path, settings: Settings, machine: Machine) -> None:
+    """Writes the body files, or the reason why there are none."""
+
+    def work() -> dict[str, int]:
+        estimates = estimate_bodies(frames, keypoints, bodies, settings, machine)
+        for number, body in enumerate(estimates, start=1):
+            body.save(bodies / f"estimate_{number}.npz")
+        return {"estimates": len(estimates), "frames_used": len(estimates)}
+
+    run_stage(bodies, [frames, keypoints], work)
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log.job):
+        recall_frames(Path(snakemake.input.frames), snakemake.threads)
+        main(
+            Path(snakemake.input.frames),
+            Path(snakemake.input.keypoints),
+            Path(snakemake.output.bodies),
+            Settings(
+                data=Path(snakemake.config["shape"]["shapy"]["data"]).expanduser(),
+                stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
+                min_frames=snakemake.params.min_frames,
+                meshes=snakemake.params.meshes,
+                pictures=snakemake.params.pictures,
+            ),
+            Machine(
+                settings=snakemake.config["containers"],
+                labels={"rule": "estimate_shape", "video": snakemake.wildcards.video},
+                gpus=snakemake.resources.gpu,
+                memory_mb=snakemake.resources.mem_mb,
+                usage_file=Path(snakemake.log.usage),
+            ),
+        )

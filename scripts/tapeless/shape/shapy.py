@@ -1,0 +1,234 @@
+"""Body shape by SHAPY, in a container: one estimate for each usable frame.
+
+SHAPY says little when something is wrong: it carries on without its weights, leaves out people
+without a word, and ends with a Python error when nobody is left. So what it needs is checked
+before, what it must have said and written afterwards, and only then is anything a result.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless.bodies import Body
+from tapeless.containers import ContainerFailedError, Job, Machine, run_container
+from tapeless.gpus import take_gpus
+from tapeless.keypoints import BODY_25, Person, read_person
+from tapeless.outcomes import Rejected
+from tapeless.shape.shapy_bodies import make_body, read_estimate, read_joint_regressor
+from tapeless.shape.shapy_files import BODY_MODEL, require_files
+from tapeless.shape.shapy_workplace import PROGRAM, ShapyError, Workplace
+
+log = logging.getLogger(__name__)
+
+EXTRAS_FOLDER = "shapy"
+"""Below the body files: the meshes and pictures of SHAPY's own that the configuration asks for."""
+
+POINTS_NEEDED = 6
+BELIEVED = np.array(
+    [{"Neck": 0.4, "RWrist": 0.2, "LWrist": 0.2}.get(name, 0.05) for name in BODY_25]
+)
+"""SHAPY believes in a point of at least this confidence, and leaves out, without a word, who has
+fewer than `POINTS_NEEDED` of them or all on one line. Those of face and hands, which count too, are
+not counted on here. Source: its regressor/human_shape/data."""
+
+_NO_CARD_STATUS = 3
+_LOADED = re.compile(r"Loading checkpoint from (.+)!")
+_NOT_LOADED = "No checkpoint found"
+
+_NO_CARD = (
+    "SHAPY found no graphics card that it can work with. It needs one: containers.gpu must be "
+    "true, the image must be built for this card (containers/shapy/README.md), and other programs "
+    "must leave it room. `tapeless doctor` says what of that is missing."
+)
+_ADVICE = "Film one person alone, from head to feet, in good light."
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What decides the result.
+
+    Attributes:
+        data: the folder "data" of the user's SHAPY download.
+        stature_m: the person's, None if it is not known.
+        min_frames: a video with fewer estimates is rejected.
+        meshes: keep SHAPY's own posed meshes.
+        pictures: keep SHAPY's own overlays.
+    """
+
+    data: Path
+    stature_m: float | None = None
+    min_frames: int = 1
+    meshes: bool = False
+    pictures: bool = False
+
+
+def estimate_bodies(
+    frames: Path, keypoints: Path, bodies: Path, settings: Settings, machine: Machine
+) -> list[Body]:
+    """Runs SHAPY on the usable frames of a video: one body for each, in time order.
+
+    Args:
+        frames: the sampled frames.
+        keypoints: an OpenPose JSON file for each usable frame, with one person.
+        bodies: where SHAPY works, in a folder that is gone afterwards; meshes and pictures that
+            are asked for are left in `EXTRAS_FOLDER`.
+        settings: what decides the result.
+        machine: what it may use.
+
+    Raises:
+        Rejected: if too few frames show enough of the person, or a body of plausible size.
+        MissingFilesError: if the download is not complete.
+        ShapyError: if SHAPY did not do what it should.
+        ContainerError, GpuError: if it could not be run, or did not end well.
+        ShapyResultError: if it wrote what is no result.
+    """
+    require_files(settings.data)
+    names = choose_frames(keypoints, settings.min_frames)
+    regressor = read_joint_regressor(settings.data / BODY_MODEL)
+    with TemporaryDirectory(dir=bodies, prefix=".shapy-") as folder:
+        workplace = Workplace.at(Path(folder), settings.data, machine.settings)
+        workplace.stage(frames, keypoints, names)
+        with take_gpus(machine.gpus) as gpus:
+            _run(workplace, settings, machine, gpus)
+        _require_results(workplace.results, names, settings)
+        found = _read_bodies(workplace.results, names, regressor, settings)
+        _keep_extras(workplace.results, list(found), bodies, settings)
+    return list(found.values())
+
+
+def choose_frames(keypoints: Path, min_frames: int = 1) -> list[str]:
+    """The frames in which SHAPY sees enough of the person, in time order; the log names the others.
+
+    Raises:
+        Rejected: if they are fewer than `min_frames`, or none.
+        PoseFileError: if a file does not hold exactly one person.
+    """
+    kept = []
+    people = {path.stem: read_person(path) for path in sorted(keypoints.glob("frame_*.json"))}
+    for name, person in people.items():
+        if fault := _find_fault(person):
+            log.warning("%s is left out: %s", name, fault)
+        else:
+            kept.append(name)
+    if len(kept) < max(min_frames, 1):
+        raise Rejected(
+            "too_few_frames",
+            f"Only {len(kept)} of the {len(people)} usable frames show enough of the person for "
+            f"SHAPY, where at least {max(min_frames, 1)} are needed. {_ADVICE}",
+            frames_used=len(kept),
+        )
+    return kept
+
+
+def _find_fault(person: Person) -> str | None:
+    """Why SHAPY would leave the person out."""
+    points = person.points[person.points[:, 2] >= BELIEVED, :2]
+    if len(points) < POINTS_NEEDED:
+        return f"SHAPY believes in {len(points)} points, where it needs {POINTS_NEEDED}"
+    if np.ptp(points, axis=0).min() <= 0:
+        return "all points that SHAPY believes in lie on one line"
+    return None
+
+
+def _run(workplace: Workplace, settings: Settings, machine: Machine, gpus: tuple[str, ...]) -> None:
+    job = Job(
+        program=PROGRAM,
+        arguments=workplace.arguments(meshes=settings.meshes, pictures=settings.pictures),
+        mounts=workplace.mounts,
+        labels=machine.labels,
+        gpus=gpus,
+        environment={"PYTHONUNBUFFERED": "1"},
+        memory_mb=machine.memory_mb,
+    )
+    weights = _WeightsWatch(workplace.checkpoint)
+    try:
+        run_container(job, machine.settings, usage_file=machine.usage_file, listener=weights.hear)
+    except ContainerFailedError as error:
+        if error.status == _NO_CARD_STATUS:
+            raise ShapyError(_NO_CARD) from error
+        raise
+    weights.require()
+
+
+def _read_bodies(
+    results: Path, names: Sequence[str], regressor: NDArray[np.float64], settings: Settings
+) -> dict[str, Body]:
+    """The bodies of plausible size, by frame."""
+    bodies: dict[str, Body] = {}
+    for name in names:
+        estimate = read_estimate(results / f"{name}.npz")
+        try:
+            bodies[name] = make_body(estimate, regressor, name, settings.stature_m)
+        except Rejected as verdict:
+            log.warning("%s is left out: %s", name, verdict.reason)
+    if len(bodies) < max(settings.min_frames, 1):
+        raise Rejected(
+            "no_fit",
+            f"SHAPY found a body of plausible size in {len(bodies)} of {len(names)} frames, where "
+            f"at least {max(settings.min_frames, 1)} are needed. {_ADVICE}",
+        )
+    return bodies
+
+
+class _WeightsWatch:
+    """Hears from SHAPY's log which weights it has loaded."""
+
+    def __init__(self, wanted: Path) -> None:
+        self._wanted = str(wanted)
+        self._has_loaded = False
+
+    def hear(self, line: str) -> None:
+        """Stops SHAPY at once if it goes on without its weights."""
+        if match := _LOADED.search(line):
+            self._has_loaded = match[1] == self._wanted
+        if _NOT_LOADED in line or (match and not self._has_loaded):
+            raise self._error(f"its log says: {line}")
+
+    def require(self) -> None:
+        if not self._has_loaded:
+            raise self._error("its log says nothing of any")
+
+    def _error(self, why: str) -> ShapyError:
+        return ShapyError(
+            f"SHAPY did not load its weights, {self._wanted}: {why}. Without them its bodies mean "
+            "nothing, so none was kept. Check that the download is whole, and that the image is "
+            "built as containers/shapy/README.md says."
+        )
+
+
+def _require_results(results: Path, names: Sequence[str], settings: Settings) -> None:
+    """A frame that SHAPY was given and left out has no known reason, so something went wrong."""
+    endings = [".npz", *_extras(settings)]
+    missing = [
+        name for name in names if not all((results / f"{name}{e}").is_file() for e in endings)
+    ]
+    if missing:
+        raise ShapyError(
+            f"SHAPY ended without an error, but {len(missing)} of {len(names)} frames have no "
+            f"result ({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}). Its log "
+            "above says how far it came. Start again; what is finished is kept."
+        )
+
+
+def _extras(settings: Settings) -> Iterator[str]:
+    """What the names of the files that are kept besides end with, after the name of their frame."""
+    if settings.meshes:
+        yield ".ply"
+    if settings.pictures:
+        yield "_hd_stage_02_overlay.png"
+
+
+def _keep_extras(results: Path, names: Sequence[str], bodies: Path, settings: Settings) -> None:
+    for ending in _extras(settings):
+        (bodies / EXTRAS_FOLDER).mkdir(exist_ok=True)
+        for name in names:
+            file = results / f"{name}{ending}"
+            file.replace(bodies / EXTRAS_FOLDER / file.name)

@@ -1,0 +1,137 @@
+"""The folder in which SHAPY works on one video, and the command that it is run with."""
+
+from __future__ import annotations
+
+import json
+import posixpath
+import re
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tapeless.containers import Mount, load_images
+from tapeless.shape.shapy_files import CHECKPOINT
+
+PROGRAM = "shapy"
+CONFIG_FILE = "configs/b2a_expose_hrnet_demo.yaml"
+DATA_FOLDER = "../data"
+"""Where SHAPY looks for the user's download: from the folder that it must be run in."""
+
+_PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
+
+
+class ShapyError(Exception):
+    """SHAPY cannot run here, or did not do what it should; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder with `inputs` for SHAPY to read and `work` for it to write.
+
+    Attributes:
+        folder: the folder itself, an absolute path; it has the same one in the container.
+        data: the user's download.
+        data_inside: the same, as SHAPY sees it.
+    """
+
+    folder: Path
+    data: Path
+    data_inside: str
+
+    @classmethod
+    def at(cls, folder: Path, data: Path, containers: Mapping[str, Any]) -> Workplace:
+        """The workplace in a folder, by the section `containers` of the configuration.
+
+        Raises:
+            ShapyError: if SHAPY would read the name of the folder as another.
+            ContainerError: if the file of images cannot be read.
+        """
+        folder = folder.absolute()
+        if "$" in str(folder):
+            raise ShapyError(
+                f"SHAPY would read the $ in {folder} as the start of a variable: choose another "
+                "folder for the results, without it (pathvars in the configuration)."
+            )
+        entry = load_images(Path(containers["images"]))[PROGRAM]
+        on_host = containers["runtime"] == "host"
+        workdir = Path.cwd() / (entry.host_workdir or "") if on_host else entry.workdir
+        return cls(folder, data, posixpath.normpath(posixpath.join(workdir, DATA_FOLDER)))
+
+    @property
+    def results(self) -> Path:
+        """Where SHAPY puts its results."""
+        return self.folder / "work/results"
+
+    @property
+    def checkpoint(self) -> Path:
+        """The weights, as SHAPY names them in its log."""
+        return self._model / "checkpoints" / posixpath.basename(CHECKPOINT)
+
+    @property
+    def mounts(self) -> tuple[Mount, ...]:
+        """What SHAPY needs to see; it can change nothing but its own `work`."""
+        return (
+            Mount(self.data, self.data_inside),
+            Mount(self.folder / "inputs"),
+            Mount(self.folder / "work", writable=True),
+        )
+
+    @property
+    def _model(self) -> Path:
+        return self.folder / "work/model"
+
+    def stage(self, frames: Path, keypoints: Path, names: Sequence[str]) -> None:
+        """Puts in place what SHAPY reads: these frames alone, and a model folder of its own.
+
+        SHAPY opens a log in its model folder, so that no two jobs may share one; the weights, which
+        are gigabytes, are only linked, by the path at which SHAPY sees them.
+        """
+        images, people = self.folder / "inputs/images", self.folder / "inputs/keypoints"
+        for folder in (images, people, self._model, self.results):
+            folder.mkdir(parents=True)
+        for name in names:
+            _link(frames / f"{name}.png", images / f"{name}.png")
+            _link(keypoints / f"{name}.json", people / f"{name}.json")
+        weights = posixpath.join(self.data_inside, posixpath.dirname(CHECKPOINT))
+        (self._model / "checkpoints").symlink_to(weights)
+
+    def arguments(self, *, meshes: bool, pictures: bool) -> tuple[str, ...]:
+        """The command line of SHAPY's demo, which is run in its folder `regressor`.
+
+        With one picture at a time, the usual share of pictures for the pose would round to none;
+        with more, a person that is left out breaks the batch. The loader's processes would hand
+        pictures on through /dev/shm, which is small in containers, so there are none.
+        """
+        return (
+            "--exp-cfg", CONFIG_FILE,
+            "--output-folder", str(self.results),
+            "--datasets", "openpose",
+            "--split", "test",
+            "--save-params", "true",
+            "--save-mesh", str(meshes).lower(),
+            "--save-vis", str(pictures).lower(),
+            "--exp-opts",
+            f"output_folder={_as_yaml(self._model)}",
+            "part_key=pose",
+            f"datasets.pose.openpose.data_folder={_as_yaml(self.folder / 'inputs')}",
+            "datasets.pose.openpose.img_folder=images",
+            "datasets.pose.openpose.keyp_folder=keypoints",
+            "datasets.batch_size=1",
+            "datasets.pose_shape_ratio=1.0",
+            "datasets.pose.num_workers.test=0",
+        )  # fmt: skip
+
+
+def _link(source: Path, target: Path) -> None:
+    """A second name for a file, or a copy where the file system has no second names."""
+    try:
+        target.hardlink_to(source)
+    except OSError:
+        shutil.copyfile(source, target)
+
+
+def _as_yaml(path: Path) -> str:
+    """A path as SHAPY's options have to spell it, for its YAML reader to give back just that."""
+    return str(path) if _PLAIN.fullmatch(str(path)) else json.dumps(str(path), ensure_ascii=False)
