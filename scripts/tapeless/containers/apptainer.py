@@ -1,7 +1,8 @@
 """Containers of Apptainer, a program that needs no daemon; clusters have it.
 
-The command line follows Apptainer's documentation; it has been run with a stand-in only, since no
-Apptainer could be installed where this was written.
+The command line follows Apptainer's documentation. It has not been run with a real Apptainer, only
+with a stand-in. The limits of memory and of /dev/shm are Docker's only; on a cluster, the memory is
+limited by its scheduler.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tapeless.checksums import checksum_file
 from tapeless.containers.errors import ContainerError
 from tapeless.containers.images import ImageEntry, mismatch, require_pinned
 from tapeless.containers.plans import Bind, Plan
-from tapeless.containers.processes import LABELS_VARIABLE, remove_leftovers, run_process
+from tapeless.containers.processes import LABELS_VARIABLE, MEMORY_IS, remove_leftovers, run_process
 from tapeless.containers.supervision import Running
 
 __all__ = ["prepare", "read_digest", "remove_leftovers"]
@@ -73,6 +75,8 @@ def _image_file(entry: ImageEntry) -> Path:
 class ApptainerProgram:
     """A job whose image was found; `start` runs it."""
 
+    memory_is = MEMORY_IS
+
     def __init__(self, plan: Plan, image: Path, digest: str) -> None:
         self.image = str(image)
         self.digest = digest
@@ -82,34 +86,42 @@ class ApptainerProgram:
     def start(self) -> Iterator[Running]:
         """Runs the container, which is ended when the block is left."""
         remove_leftovers()
-        plan = self._plan
-        with run_process(
-            _command(plan, self.image),
-            workdir=None,
-            environment=os.environ | {LABELS_VARIABLE: json.dumps(dict(plan.labels))},
-            ulimits=plan.settings["ulimits"],
-        ) as running:
+        # Else /tmp and the home inside are in memory, and have 64 MB.
+        with (
+            TemporaryDirectory(prefix="tapeless-", ignore_cleanup_errors=True) as scratch,
+            run_process(
+                _command(self._plan, self.image, scratch),
+                workdir=None,
+                environment=os.environ | _environment(self._plan),
+                ulimits=self._plan.settings["ulimits"],
+            ) as running,
+        ):
             yield running
 
 
-def _command(plan: Plan, image: str) -> list[str]:
-    """The command line: nothing of this machine inside, but what the job mounts."""
-    options = ["--containall", "--no-home", "--cleanenv", "--pwd", plan.entry.workdir]
+def _command(plan: Plan, image: str, scratch: str) -> list[str]:
+    """The command line: nothing of this machine is inside, but what the job mounts."""
+    options = ["--containall", "--cleanenv", "--workdir", scratch, "--pwd", plan.entry.workdir]
     if not plan.settings["ports"]:
         options += ["--net", "--network", "none"]
     if plan.job.gpus:
         options += ["--nv"]
     for bind in plan.binds:
         options += ["--mount", _mount(bind)]
+    return [_APPTAINER, "exec", *options, image, *plan.command]
+
+
+def _environment(plan: Plan) -> dict[str, str]:
+    """The variables inside, as Apptainer takes them: --env would cut them at commas."""
     gpus = ",".join(plan.job.gpus)
-    environment = {
+    inside = {
         "CUDA_VISIBLE_DEVICES": gpus,
         "NVIDIA_VISIBLE_DEVICES": gpus or "void",
         LABELS_VARIABLE: json.dumps(dict(plan.labels)),
+        **plan.environment,
     }
-    for name, value in (environment | plan.environment).items():
-        options += ["--env", f"{name}={value}"]
-    return [_APPTAINER, "exec", *options, image, *plan.entry.program, *plan.job.arguments]
+    own = {LABELS_VARIABLE: inside[LABELS_VARIABLE]}
+    return own | {f"APPTAINERENV_{name}": value for name, value in inside.items()}
 
 
 def _mount(bind: Bind) -> str:

@@ -150,6 +150,8 @@ def _warn_if_renamed(client: docker.DockerClient, plan: Plan, image: str) -> Non
 class DockerProgram:
     """A job whose image was found; `start` runs it."""
 
+    memory_is = "anonymous and shared memory of the container, by docker stats"
+
     def __init__(
         self,
         client: docker.DockerClient,
@@ -190,8 +192,8 @@ class DockerProgram:
         plan, ports = self._plan, self._plan.settings["ports"]
         return {
             "image": self._image_id,
-            "entrypoint": list(plan.entry.program) or None,
-            "command": list(plan.job.arguments),
+            "entrypoint": list(plan.command[:1]),  # not what the image names
+            "command": list(plan.command[1:]),
             "working_dir": plan.entry.workdir,
             "user": f"{os.getuid()}:{os.getgid()}",
             "environment": _environment(plan),

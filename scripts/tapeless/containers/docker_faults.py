@@ -85,9 +85,9 @@ def _explain(plan: Plan, error: APIError) -> ContainerError:
         )
     if "executable file not found" in said or "no such file or directory" in said:
         return ContainerError(
-            f"the image {image} lacks {' '.join(plan.entry.program)}: build it again as "
-            f"{plan.entry.page} says, or correct the entry {program} of the file of images. "
-            f"Docker said: {said}"
+            f"the image {image} has no program {plan.command[0]}, or no folder "
+            f"{plan.entry.workdir}: build it again as {plan.entry.page} says, or correct the entry "
+            f"{program} of {plan.settings['images']}. Docker said: {said}"
         )
     return ContainerError(
         f"Docker cannot run {program}: {said}. If that does not tell what to do, look at the log "

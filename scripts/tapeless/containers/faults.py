@@ -1,4 +1,4 @@
-"""Faults, put into sentences that say what to do."""
+"""Why a program did not end well, in a sentence that says what to do."""
 
 from __future__ import annotations
 
@@ -13,40 +13,51 @@ from tapeless.containers.supervision import Exit
 NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNORECASE)
 """What programs and daemons say when a disk is full."""
 
+_NO_SHARED_MEMORY = re.compile(r"shared memory|/dev/shm|/torch_\d", re.IGNORECASE)
+_NO_GPU_MEMORY = re.compile(r"cuda.*out of memory", re.IGNORECASE)
 _KILLED = 128 + 9
-_MB = 1_000_000
+_FULL_BYTES = 1_000_000
 
 
 def explain_exit(plan: Plan, ended: Exit, last_lines: Sequence[str]) -> ContainerFailedError:
-    """The error for a program that did not end well."""
+    """The error for a program that ended with another status than 0."""
     code, sentence = _explain(plan, ended, last_lines)
     said = "".join(f"\n  {line}" for line in last_lines) or " nothing"
-    message = f"{sentence}\nexit status {ended.status}; it said last:{said}"
+    message = f"{sentence}.\nIts exit status was {ended.status}, and it said last:{said}"
     return ContainerFailedError(message, ended.status, last_lines, code)
 
 
 def _explain(plan: Plan, ended: Exit, last_lines: Sequence[str]) -> tuple[str, str]:
-    name = plan.job.program
+    name, said = plan.job.program, "\n".join(last_lines)
     if ended.out_of_memory:
         return "out_of_memory", (
-            f"{name} was killed by the kernel: it took more than the {plan.memory_mb} MB of memory "
-            "that it may have. Raise containers.memory_mb, or run fewer jobs at once"
+            f"{name} was killed by the kernel, for it took more than the {plan.memory_mb} MB of "
+            "memory that it may have: raise containers.memory_mb"
         )
-    if any(map(NO_SPACE.search, last_lines)) or _is_full(plan):
+    if _NO_GPU_MEMORY.search(said):
+        return "gpu_out_of_memory", (
+            f"{name} ran out of memory on the graphics card: end what else runs on it (nvidia-smi "
+            "shows that), or ask for less, as by a smaller pose.openpose.net_resolution"
+        )
+    if _NO_SHARED_MEMORY.search(said):
+        return "failed", (
+            f"{name} failed, and seems to have run out of shared memory: raise containers.shm_mb"
+        )
+    if NO_SPACE.search(said) or _is_full(plan):
         return "disk_full", (
-            f"{name} failed as a disk is full: make room where {plan.job.output} lies (df -h "
-            "shows how much is left), or move the results to a larger one"
+            f"{name} failed because a disk is full: make room where {plan.job.output} lies (df -h "
+            "shows how much there is), or move the results to a larger one"
         )
     if ended.status == _KILLED:
         return "failed", (
-            f"{name} was killed (SIGKILL), by hand or as the whole machine ran out of memory: "
-            "run fewer jobs at once (--cores), or lower containers.memory_mb to what is there"
+            f"{name} was killed, by hand or by the kernel because the whole machine ran out of "
+            "memory: run fewer jobs at once (--cores)"
         )
     return "failed", f"{name} failed; what it said tells why"
 
 
 def _is_full(plan: Plan) -> bool:
     try:
-        return shutil.disk_usage(plan.job.output).free < _MB
+        return shutil.disk_usage(plan.job.output).free < _FULL_BYTES
     except OSError:
         return False

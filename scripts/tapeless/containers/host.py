@@ -15,7 +15,7 @@ from pathlib import Path
 from tapeless.containers.errors import ContainerError
 from tapeless.containers.images import ImageEntry
 from tapeless.containers.plans import Plan
-from tapeless.containers.processes import LABELS_VARIABLE, remove_leftovers, run_process
+from tapeless.containers.processes import LABELS_VARIABLE, MEMORY_IS, remove_leftovers, run_process
 from tapeless.containers.supervision import Running
 
 __all__ = ["prepare", "read_digest", "remove_leftovers"]
@@ -61,6 +61,7 @@ class HostProgram:
 
     image = None
     digest = None
+    memory_is = MEMORY_IS
 
     def __init__(self, plan: Plan, program: tuple[str, ...]) -> None:
         self._plan = plan

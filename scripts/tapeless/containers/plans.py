@@ -38,6 +38,11 @@ class Plan:
     labels: Mapping[str, str]
 
     @property
+    def command(self) -> tuple[str, ...]:
+        """What is run in the container."""
+        return self.entry.program + self.job.arguments
+
+    @property
     def memory_mb(self) -> int:
         """The limit of memory."""
         return self.job.memory_mb or int(self.settings["memory_mb"])
@@ -50,7 +55,9 @@ class Plan:
     @property
     def environment(self) -> dict[str, str]:
         """The variables of the configuration and the job."""
-        return {**self.settings["environment"], **self.job.environment}
+        # What a program says shall be read as it is said.
+        own = {"PYTHONUNBUFFERED": "1"}
+        return {**own, **self.settings["environment"], **self.job.environment}
 
 
 def make_plan(job: Job, settings: Mapping[str, Any]) -> Plan:

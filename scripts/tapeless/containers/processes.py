@@ -12,6 +12,7 @@ import json
 import logging
 import os
 import resource
+import select
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -27,6 +28,9 @@ log = logging.getLogger(__name__)
 
 LABELS_VARIABLE = "TAPELESS_LABELS"
 """The environment variable by which leftovers are found: labels, as JSON."""
+
+MEMORY_IS = "proportional set size of its processes"
+"""What is measured as the memory of a program."""
 
 _CHUNK_BYTES = 1 << 16
 _GRACE_S = 5.0
@@ -60,7 +64,7 @@ def run_process(
             command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
+            stderr=subprocess.PIPE,
             cwd=workdir,
             env=environment,
             start_new_session=True,
@@ -102,8 +106,9 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     with suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    if process.stdout is not None:
-        process.stdout.close()
+    for stream in (process.stdout, process.stderr):
+        if stream is not None:
+            stream.close()
 
 
 def _limit(name: str) -> int:
@@ -117,16 +122,25 @@ class _Process:
     """A process at work."""
 
     def __init__(self, process: subprocess.Popen[bytes]) -> None:
-        assert process.stdout is not None
+        assert process.stdout is not None and process.stderr is not None
         self._process = process
-        self._said = process.stdout.fileno()
+        self._streams = {process.stdout.fileno(): 1, process.stderr.fileno(): 2}
+        self._said = select.epoll()
+        for descriptor in self._streams:
+            self._said.register(descriptor, select.EPOLLIN)
 
     def fileno(self) -> int:
-        return self._said
+        return self._said.fileno()
 
     def read(self) -> list[tuple[int, bytes]] | None:
-        data = os.read(self._said, _CHUNK_BYTES)
-        return [(1, data)] if data else None
+        said = []
+        for descriptor, _ in self._said.poll(0):
+            if data := os.read(descriptor, _CHUNK_BYTES):
+                said.append((self._streams[descriptor], data))
+            else:
+                self._said.unregister(descriptor)
+                del self._streams[descriptor]
+        return said if self._streams else None
 
     def poll(self) -> Exit | None:
         status = self._process.poll()

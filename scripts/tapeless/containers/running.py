@@ -58,8 +58,12 @@ def run_container(
     output = Output(job.program, listener)
     with record_usage(usage_file, job.program, settings["runtime"], job.gpus) as usage:
         plan = make_plan(job, settings)
-        program = _load(settings["runtime"]).prepare(plan)
-        usage.facts |= {"image": program.image, "digest": program.digest}
+        program = load_runtime(settings["runtime"]).prepare(plan)
+        usage.facts |= {
+            "image": program.image,
+            "digest": program.digest,
+            "memory_is": program.memory_is,
+        }
         _run(plan, program, output, usage)
 
 
@@ -82,7 +86,7 @@ def remove_leftovers() -> int:
     That is every container or program, in whatever runtime, whose job's process is no more. A
     runtime that is not here, or does not answer, has none. Returns how many there were.
     """
-    return sum(_load(name).remove_leftovers() for name in ("docker", "host"))
+    return sum(load_runtime(name).remove_leftovers() for name in ("docker", "host"))
 
 
 def read_digest(program: str, settings: Mapping[str, Any]) -> str | None:
@@ -91,10 +95,10 @@ def read_digest(program: str, settings: Mapping[str, Any]) -> str | None:
     Raises:
         ContainerError: if it is not there, or the runtime does not answer.
     """
-    return _load(settings["runtime"]).read_digest(find_entry(program, settings))
+    return load_runtime(settings["runtime"]).read_digest(find_entry(program, settings))
 
 
-def _load(name: str) -> Runtime:
+def load_runtime(name: str) -> Runtime:
     """The module of a runtime; not before it is needed, for Docker's library is large."""
     if name not in _RUNTIMES:
         raise ValueError(f"no runtime {name!r}; there are {', '.join(_RUNTIMES)}")

@@ -48,10 +48,14 @@ class Running(Protocol):
 
 
 class Program(Protocol):
-    """A program that is ready to be started; `image` and `digest` are None on the host."""
+    """A program that is ready to be started.
+
+    `image` and `digest` are None on the host; `memory_is` says what `Running.memory_mb` measures.
+    """
 
     image: str | None
     digest: str | None
+    memory_is: str
 
     def start(self) -> AbstractContextManager[Running]:
         """Runs it; nothing of it is left when the block is left."""

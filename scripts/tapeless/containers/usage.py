@@ -26,9 +26,8 @@ _PATIENCE_S = 10.0
 class Usage:
     """The record of one run; `facts` is what the usage file says.
 
-    `memory_peak_mb` is what the program and its children could not give back: without the cache
-    of files. `gpu_memory_peak_mb` is what was in use on the job's cards, by all programs; None
-    where NVML does not answer.
+    `memory_peak_mb` is the memory of all its processes, as `memory_is` says. `gpu_memory_peak_mb`
+    is what was in use on the job's cards, by all programs; None where NVML does not answer.
     """
 
     def __init__(self, program: str, runtime: str, gpus: Sequence[str]) -> None:
@@ -41,6 +40,7 @@ class Usage:
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
             "wall_time_s": None,
             "memory_peak_mb": None,
+            "memory_is": None,
             "gpu_memory_peak_mb": None,
             "status": "ok",
             "exit_status": None,
