@@ -53,6 +53,7 @@ rule all:
 
 onstart:
     take_run()
+    check_machine()
 
 
 onerror:

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
 from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.doctor import Situation, find_obstacles
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
 from tapeless.videosheet import read_videos
@@ -113,6 +115,30 @@ def take_run():
         take_folder(Path.cwd())
     except AnotherRunError as error:
         raise WorkflowError(f"Nothing was run: {error}.")
+
+
+def check_machine():
+    """Stops before the first job if something is missing that the jobs to run need."""
+    if workflow.touch:
+        return
+    situation = Situation(
+        config=config,
+        project=SCRIPTS.parent,
+        videos=VIDEOS,
+        results=Path(workflow.pathvars.apply("<results>")),
+        resources=Path(workflow.pathvars.apply("<resources>")),
+        rules=frozenset(job.rule.name for job in workflow.dag.needrun_jobs()),
+        has_own_environments=(
+            DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
+        ),
+        is_elsewhere=not workflow.local_exec,
+    )
+    if obstacles := find_obstacles(situation):
+        lines = "\n".join(f"  - {finding.name}: {finding.describe()}" for finding in obstacles)
+        raise WorkflowError(
+            f"Nothing was run: {len(obstacles)} thing(s) that the jobs need are missing here.\n"
+            f"{lines}\n`tapeless doctor` checks again; docs/doctor.md explains each."
+        )
 
 
 def explain_failure():

@@ -1,4 +1,8 @@
-"""The command `tapeless`: the demo, a run of the workflow, and its results as a table."""
+"""The command `tapeless`: the demo, a run of the workflow, its results as a table, and the doctor.
+
+What loads only with all packages in place is loaded where it is used: the doctor has to start
+without it.
+"""
 
 from __future__ import annotations
 
@@ -9,13 +13,16 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
-import pandas as pd
 import yaml
 
 from tapeless import __version__
-from tapeless.demo import Demo, compare, prepare
+from tapeless.doctor.commands import doctor, pin_images
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 PROJECT = Path(__file__).resolve().parents[2]
 SNAKEFILE = PROJECT / "Snakefile"
@@ -38,10 +45,16 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
 
 
+main.add_command(doctor)
+main.add_command(pin_images)
+
+
 @main.command()
 @_Cores
 def demo(cores: int) -> None:
     """Film two synthetic people and an empty room, measure them, compare with the truth."""
+    from tapeless.demo import Demo, compare, prepare
+
     example = Demo(PROJECT / "demo")
     if prepare(example, PROJECT / "resources" / "anny"):
         click.echo(f"Filmed two people and an empty room: {_shown(example.folder / 'videos')}")
@@ -109,6 +122,8 @@ def _echo_results(results: Path) -> None:
 
 def _read_report(path: Path) -> pd.DataFrame:
     """A report, in which all but the shown numbers is text: an id may be `001` or `NA`."""
+    import pandas as pd
+
     kinds: defaultdict[str, type] = defaultdict(lambda: str, dict.fromkeys(_NUMBERS, float))
     empty = {name: [""] for name in _NUMBERS}
     return pd.read_csv(path, dtype=kinds, keep_default_na=False, na_values=empty)

@@ -1,0 +1,15 @@
+"""Whether this machine has what the chosen configuration needs, and what mends it if not."""
+
+from tapeless.doctor.examination import examine, find_obstacles
+from tapeless.doctor.findings import Finding, Verdict, format_table
+from tapeless.doctor.situation import Situation, read_situation
+
+__all__ = [
+    "Finding",
+    "Situation",
+    "Verdict",
+    "examine",
+    "find_obstacles",
+    "format_table",
+    "read_situation",
+]

@@ -1,0 +1,86 @@
+"""Graphics cards: whether the driver answers, and how much memory of them is free."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Iterator
+from importlib.util import find_spec
+from pathlib import Path
+
+from tapeless.doctor.findings import Finding, failed, ok, unknown
+from tapeless.doctor.situation import Situation
+from tapeless.gpus import VISIBLE_DEVICES, Gpu, GpuError, read_gpus
+
+OPENPOSE_MB = 1600
+"""What OpenPose needs free on a card (its doc/installation/0_index.md); SHAPY states nothing."""
+
+_NAME = "graphics cards"
+_PAGE = "docs/workstation.md"
+
+
+def check_cards(situation: Situation) -> Iterator[Finding]:
+    """The cards of this machine, if a job that runs asks for one."""
+    if not _needs_card(situation) or situation.is_elsewhere:
+        return
+    try:
+        cards = read_gpus()
+    except ImportError as error:
+        yield unknown(_NAME, f"not looked for: {error}", "make setup")
+        return
+    except GpuError as error:
+        if os.environ.get(VISIBLE_DEVICES):  # then jobs take what it names
+            yield unknown(_NAME, f"{VISIBLE_DEVICES}={os.environ[VISIBLE_DEVICES]}; {error}", _PAGE)
+        else:
+            yield failed(_NAME, str(error), _PAGE)
+        return
+    if not cards:
+        yield failed(_NAME, "the driver finds none: see nvidia-smi -L", _PAGE)
+        return
+    yield _check_memory(situation, cards)
+
+
+def check_torch(situation: Situation) -> Iterator[Finding]:
+    """A PyTorch for cards, if Anny's fit is to use one; read from its files, as it loads slowly."""
+    shape = situation.config["shape"]
+    if (
+        shape["device"] != "cuda"
+        or shape["backend"] != "anny"
+        or not situation.runs("estimate_shape")
+    ):
+        return
+    torch = find_spec("torch")
+    if situation.has_own_environments or torch is None or torch.origin is None:
+        yield unknown("PyTorch on CUDA", "not looked for")
+        return
+    text = Path(torch.origin).with_name("version.py").read_text(encoding="utf-8")
+    cuda = re.search(r"^cuda\b.*?= *(?:'(.+?)'|None)", text, flags=re.MULTILINE)
+    if cuda is None:
+        yield unknown("PyTorch on CUDA", "PyTorch does not say what it was built for")
+    elif cuda[1] is None:
+        yield failed("PyTorch on CUDA", "this PyTorch is for CPUs", "make setup TORCH=cuda")
+    else:
+        yield ok("PyTorch on CUDA", f"built for CUDA {cuda[1]}")
+
+
+def _needs_card(situation: Situation) -> bool:
+    config = situation.config
+    in_containers = {"openpose", "shapy"} & set(situation.programs)
+    fits = config["shape"]["backend"] == "anny" and situation.runs("estimate_shape")
+    decodes = config["sampling"]["hwaccel"] == "cuda" and situation.runs("sample_frames")
+    return (
+        bool(in_containers and config["containers"]["gpu"])
+        or (fits and config["shape"]["device"] == "cuda")
+        or decodes
+    )
+
+
+def _check_memory(situation: Situation, cards: list[Gpu]) -> Finding:
+    found = ", ".join(f"{card.name} with {card.memory_free_mb} MB free" for card in cards)
+    needs_openpose = "openpose" in situation.programs and situation.config["containers"]["gpu"]
+    if needs_openpose and all(card.memory_free_mb < OPENPOSE_MB for card in cards):
+        found += f"; OpenPose needs {OPENPOSE_MB} MB"
+        return failed(_NAME, found, "end what else is on them: nvidia-smi shows it")
+    if "shapy" in situation.programs:
+        found += "; how much SHAPY needs is not known"
+    return ok(_NAME, found)

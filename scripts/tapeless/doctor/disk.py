@@ -1,0 +1,89 @@
+"""The folder of results: writable, and with room for what the videos will make."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from tapeless.doctor.findings import Finding, failed, ok, unknown
+from tapeless.doctor.situation import Situation
+
+_GB = 1e9
+_ASPECT = 9 / 16
+_CLIP_S = 60.0
+"""Length of a video of which nothing is known; to look at each would take too long."""
+
+# Bytes, measured on real clips with frames of 338 x 600.
+_FRAME_PER_PX = 1.4
+_PICTURE_PER_PX = 0.3  # blurred, with its silhouette
+_FITTED_BODY = 200e3  # of one frame
+_SHAPY_BODY = 1.2e6  # with what SHAPY itself writes
+_SHAPY_MESH = 0.8e6
+
+
+def check_results(situation: Situation) -> Iterator[Finding]:
+    """Writes where the results go; what it writes is gone at once."""
+    folder = _existing(situation.results)
+    remedy = "pathvars.results: another folder (config/README.md), or the rights to this one"
+    try:
+        with tempfile.TemporaryFile(dir=folder):
+            yield ok("results", f"{situation.results} can be written to")
+    except OSError as error:
+        yield failed("results", f"cannot write to {folder}: {error.strerror}", remedy)
+
+
+def check_disk(situation: Situation) -> Iterator[Finding]:
+    """Room for the videos that have no results yet, by a rough estimate."""
+    videos = [
+        name
+        for name in situation.videos
+        if not (situation.results / "videos" / name / "outcome.json").exists()
+    ]
+    free = shutil.disk_usage(_existing(situation.results)).free
+    needed = estimate_bytes(situation, len(videos))
+    found = f"{_amount(free)} free; about {_amount(needed)} for {len(videos)} videos to measure"
+    if free < needed / 2:
+        yield failed("disk space", found, "pathvars.results: a larger disk (config/README.md)")
+    elif free < needed:
+        yield unknown("disk space", found)
+    else:
+        yield ok("disk space", found)
+
+
+def estimate_bytes(situation: Situation, videos: int) -> float:
+    """What the results of so many videos will take, to a factor of two."""
+    config = situation.config
+    sampling, openpose, shapy = (
+        config["sampling"],
+        config["pose"]["openpose"],
+        config["shape"]["shapy"],
+    )
+    frame = _FRAME_PER_PX * _ASPECT * sampling["longest_side_px"] ** 2
+    kept = _PICTURE_PER_PX / _FRAME_PER_PX * frame
+    kept += frame * (config["keep_frames"] + openpose["pictures"] + 3 * shapy["pictures"])
+    kept += _SHAPY_MESH * shapy["meshes"]
+    kept += _SHAPY_BODY if config["shape"]["backend"] == "shapy" else _FITTED_BODY
+    at_once = min(videos, os.cpu_count() or 1)
+    return _count_frames(situation) * (videos * kept + at_once * frame)
+
+
+def _count_frames(situation: Situation) -> float:
+    """Frames sampled of a video."""
+    sampling = situation.config["sampling"]
+    if sampling["fps"] is None:
+        return float(sampling["frames"])
+    start_s, end_s = sampling["start_s"] or 0.0, sampling["end_s"]
+    return min(1000.0, sampling["fps"] * (end_s - start_s if end_s else _CLIP_S))
+
+
+def _existing(path: Path) -> Path:
+    """The folder itself or, before it is made, the nearest above it."""
+    path = path.absolute()
+    return next(folder for folder in (path, *path.parents) if folder.exists())
+
+
+def _amount(size: float) -> str:
+    return f"{size / _GB:.1f} GB"
