@@ -1,18 +1,17 @@
 from tapeless.shapy_landmarks import find_landmark_files
 
 
-def landmarks_of_shapy(wildcards):
-    """SHAPY's own landmarks, which are part of the user's download; none with another backend."""
-    data = config["shape"]["shapy"]["data"]
-    if config["shape"]["backend"] != "shapy" or data is None:
-        return []
-    return [str(file) for file in find_landmark_files(Path(data))]
-
-
 rule measure_bodies:
     input:
         bodies="<results>/videos/{video}/bodies",
-        landmarks=landmarks_of_shapy,
+        # SHAPY's own, which are part of the user's download
+        landmarks=branch(
+            config["shape"]["backend"] == "shapy",
+            then=lambda wildcards: find_landmark_files(
+                Path(config["shape"]["shapy"]["data"]).expanduser()
+            ),
+            otherwise=[],
+        ),
         sources=sources_of("measure_bodies.py"),
     output:
         measurements=directory("<results>/videos/{video}/measurements"),
