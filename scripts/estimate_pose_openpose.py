@@ -8,9 +8,10 @@ without anybody, and, when asked for, `pictures/` with OpenPose's own drawings.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.containers import Machine
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
-from tapeless.pose.openpose import Machine, Options, estimate_pose
+from tapeless.pose.openpose import Options, estimate_pose
 from tapeless.video.recall import recall_frames
 
 if TYPE_CHECKING:

@@ -16,11 +16,11 @@ import yaml
 import select_keypoints
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
-from tapeless.containers import ContainerError, ContainerFailedError
+from tapeless.containers import ContainerError, ContainerFailedError, Machine
 from tapeless.images import write_image
 from tapeless.keypoints import POSE_SUFFIX, read_person, read_poses
 from tapeless.outcomes import Outcome
-from tapeless.pose.openpose import Machine, OpenPoseError, Options
+from tapeless.pose.openpose import OpenPoseError, Options
 from tapeless.selection import Rules
 
 ROOT = Path(__file__).parents[2]

@@ -23,14 +23,13 @@ from puppets import GREEN, RED, SIZE, picture_of, standing
 import select_keypoints
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
-from tapeless.containers import ContainerFailedError, Job
+from tapeless.containers import ContainerFailedError, Job, Machine
 from tapeless.downloads import MissingFilesError
 from tapeless.images import write_image
 from tapeless.keypoints import BODY_25, POSE_SUFFIX, Person, read_people, read_poses
 from tapeless.outcomes import Outcome
 from tapeless.pose import openpose
 from tapeless.pose.openpose import (
-    Machine,
     OpenPoseError,
     Options,
     build_arguments,
@@ -385,6 +384,13 @@ def test_a_run_that_crashes_says_how_far_it_came(video):
     assert error.value.status == 1
     assert error.value.__notes__ == ["OpenPose had done 2 of 4 frames."]
     assert video.written == []
+
+
+def test_a_failure_is_told_of_though_what_was_used_cannot_be_written_down(video):
+    (video.folder / "usage.json").mkdir()
+    with pytest.raises(ContainerFailedError) as error:
+        video.detect("crash")
+    assert error.value.__notes__ == ["OpenPose had done 2 of 4 frames."]
 
 
 @pytest.mark.parametrize(

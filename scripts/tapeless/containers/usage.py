@@ -103,6 +103,13 @@ def record_usage(
         raise
     finally:
         if path is not None:
-            text = json.dumps(usage.facts, indent=2, ensure_ascii=False) + "\n"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(text, encoding="utf-8", errors="backslashreplace")
+            _write(path, usage)
+
+
+def _write(path: Path, usage: Usage) -> None:
+    text = json.dumps(usage.facts, indent=2, ensure_ascii=False) + "\n"
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+    except OSError as error:  # a disk that is full must be told of by the program that filled it
+        log.warning("what the container used cannot be written down: %s", error)
