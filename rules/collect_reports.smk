@@ -1,3 +1,6 @@
+from tapeless.ingredients import describe_ingredients, rules_on_cards
+
+
 rule collect_reports:
     """Yesterday's reports stay, and come back if the job fails, until today's replace them."""
     input:
@@ -42,6 +45,8 @@ rule write_provenance:
         "../envs/measure.yaml"
     params:
         config=config,
+        ingredients=lambda wildcards: describe_ingredients(config),
+        has_cards=bool(rules_on_cards(config)),
     message:
         "Writing down what made these results"
     script:

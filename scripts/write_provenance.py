@@ -1,8 +1,9 @@
 """Writes down what made the results, beside them.
 
 Reads nothing; writes one JSON file: versions, git commit, command line, configuration and machine.
-It is written anew whenever the reports are. Nothing depends on it and none of it is a parameter of
-a rule but the configuration, so that a new date or command line never computes anything again.
+It is written anew whenever the reports are. Nothing depends on it; of what it says, only the
+configuration, images and weights are parameters of a rule, so that a new date or command line never
+computes anything again.
 """
 
 import os
@@ -23,7 +24,14 @@ COMMAND_VARIABLE = "TAPELESS_COMMAND"
 """Environment variable in which the workflow hands its command line to its jobs."""
 
 
-def main(provenance: Path, *, config: Mapping[str, Any], command: str | None) -> None:
+def main(
+    provenance: Path,
+    *,
+    config: Mapping[str, Any],
+    command: str | None,
+    ingredients: Mapping[str, Any],
+    has_cards: bool,
+) -> None:
     """Describes this run."""
     content = describe_run(
         version=tapeless.__version__,
@@ -32,6 +40,8 @@ def main(provenance: Path, *, config: Mapping[str, Any], command: str | None) ->
         repository=Path(tapeless.__file__).parents[2],
         packages=PACKAGES,
         now=datetime.now().astimezone(),
+        ingredients=ingredients,
+        has_cards=has_cards,
     )
     write_json(provenance, content)
 
@@ -42,4 +52,6 @@ if __name__ == "__main__":
             Path(snakemake.output.provenance),
             config=snakemake.params.config,
             command=os.environ.get(COMMAND_VARIABLE),
+            ingredients=snakemake.params.ingredients,
+            has_cards=snakemake.params.has_cards,
         )

@@ -64,6 +64,16 @@ def read_gpus() -> list[Gpu]:
         return [_describe(nvml, index, card) for index, card in enumerate(cards)]
 
 
+def read_driver_version() -> str:
+    """The version of the NVIDIA driver.
+
+    Raises:
+        GpuError: if it does not answer.
+    """
+    with _driver() as nvml:
+        return _text(nvml.nvmlSystemGetDriverVersion())
+
+
 def used_memory_mb(ids: Sequence[str]) -> int:
     """Memory in use on cards, by all programs together; `ids` as `take_gpus` gives them.
 

@@ -12,6 +12,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tapeless.gpus import GpuError, read_driver_version, read_gpus
+
 PACKAGES = (
     "snakemake",
     "mediapipe",
@@ -39,6 +41,8 @@ def describe_run(
     repository: Path,
     packages: Sequence[str],
     now: datetime,
+    ingredients: Mapping[str, Any],
+    has_cards: bool,
 ) -> dict[str, Any]:
     """Everything that is needed to repeat a run, ready for JSON.
 
@@ -49,7 +53,10 @@ def describe_run(
         repository: folder of the workflow's code.
         packages: names of the distributions to list; None stands for one that is not installed.
         now: time of the run, with its time zone.
+        ingredients: what the backends bring along, as `tapeless.ingredients` describes it.
+        has_cards: whether jobs compute on graphics cards, so that these are described.
     """
+    cards = {"graphics_cards": describe_cards()} if has_cards else {}
     return {
         "tapeless": version,
         "date": now.isoformat(timespec="seconds"),
@@ -63,8 +70,21 @@ def describe_run(
             "processor": platform.machine(),
             "cores": os.cpu_count(),
         },
+        **cards,
+        **ingredients,
         "config": dict(config),
     }
+
+
+def describe_cards() -> dict[str, Any] | None:
+    """The NVIDIA driver and the names of the cards; None where it does not answer.
+
+    On a cluster, this is the machine that writes the provenance, which may have no cards.
+    """
+    try:
+        return {"driver": read_driver_version(), "names": [gpu.name for gpu in read_gpus()]}
+    except GpuError:
+        return None
 
 
 def describe_code(repository: Path) -> dict[str, Any]:

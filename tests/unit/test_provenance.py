@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import os
 import subprocess
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 import write_provenance
+from cards import make_cards
+from tapeless.configuration import with_defaults
+from tapeless.ingredients import describe_ingredients, rules_on_cards
 from tapeless.provenance import describe_code, describe_run
+
+ROOT = Path(__file__).parents[2]
 
 NOON = datetime(2026, 11, 21, 12, 0, 0, tzinfo=UTC)
 
@@ -41,6 +51,8 @@ def describe(repository: Path, **changes: object) -> dict:
         "repository": repository,
         "packages": ["numpy", "no-such-package"],
         "now": NOON,
+        "ingredients": {},
+        "has_cards": False,
     }
     return describe_run(**(arguments | changes))
 
@@ -95,9 +107,100 @@ def test_a_machine_without_git_is_fine(repository: Path, monkeypatch: pytest.Mon
 def test_the_file_beside_the_results_is_json(tmp_path: Path) -> None:
     path = tmp_path / "provenance.json"
 
-    write_provenance.main(path, config={"keep_frames": False}, command=None)
+    write_provenance.main(
+        path, config={"keep_frames": False}, command=None, ingredients={}, has_cards=False
+    )
 
     run = json.loads(path.read_text(encoding="utf-8"))
     assert run["config"] == {"keep_frames": False}
     assert run["command"] is None
     assert run["packages"]["numpy"] == np.__version__
+
+
+def configured(**groups: dict[str, Any]) -> dict[str, Any]:
+    schema = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
+    containers = {"images": str(ROOT / "containers/images.yaml")}
+    return with_defaults({"containers": containers, **groups}, schema)
+
+
+def test_the_embedded_route_has_no_images_weights_or_cards(repository: Path) -> None:
+    config = configured()
+
+    assert describe_ingredients(config) == {}
+    assert rules_on_cards(config) == set()
+    assert set(describe(repository)) == {
+        "tapeless",
+        "date",
+        "command",
+        "code",
+        "python",
+        "ffmpeg",
+        "packages",
+        "machine",
+        "config",
+    }
+
+
+def test_images_and_weights_of_the_chosen_backends_are_named_by_digest(
+    tmp_path: Path, repository: Path
+) -> None:
+    images = yaml.safe_load((ROOT / "containers/images.yaml").read_text(encoding="utf-8"))
+    images["openpose"]["docker"]["digest"] = "sha256:12"
+    (tmp_path / "images.yaml").write_text(yaml.safe_dump(images), encoding="utf-8")
+    weights = tmp_path / "models/pose/body_25/pose_iter_584000.caffemodel"
+    weights.parent.mkdir(parents=True)
+    weights.write_bytes(b"weights")
+    config = configured(
+        pose={"backend": "openpose", "openpose": {"models": str(tmp_path / "models")}},
+        shape={"backend": "shapy", "shapy": {"data": str(tmp_path / "none")}},
+        containers={"images": str(tmp_path / "images.yaml")},
+    )
+
+    run = describe(repository, config=config, ingredients=describe_ingredients(config))
+
+    assert run["containers"] == {
+        "runtime": "docker",
+        "images": {"openpose": "sha256:12", "shapy": None},
+    }
+    assert run["weights"]["openpose"] == {
+        "pose/body_25/pose_iter_584000.caffemodel": (
+            f"sha256:{hashlib.sha256(b'weights').hexdigest()}"
+        )
+    }
+    assert set(run["weights"]["shapy"].values()) == {"missing"}
+
+
+@pytest.mark.parametrize(
+    ("groups", "rules"),
+    [
+        ({"pose": {"backend": "openpose"}}, {"estimate_pose"}),
+        ({"pose": {"backend": "openpose"}, "containers": {"gpu": False}}, set()),
+        ({"shape": {"backend": "shapy"}}, {"estimate_shape"}),
+        ({"shape": {"backend": "shapy", "device": "cuda"}}, {"estimate_shape"}),
+        ({"shape": {"device": "cuda"}}, {"estimate_shape"}),
+        ({"sampling": {"hwaccel": "cuda"}}, {"sample_frames"}),
+        ({"sampling": {"hwaccel": "auto", "ffmpeg": "container"}}, set()),
+    ],
+)
+def test_cards_are_described_when_a_stage_computes_on_them(
+    groups: dict[str, Any], rules: set[str]
+) -> None:
+    assert rules_on_cards(configured(**groups)) == rules
+
+
+def test_cards_are_named_with_their_driver(tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-c",
+        "from tapeless.provenance import describe_cards; print(describe_cards())",
+    ]
+    environment = os.environ | make_cards(tmp_path, 2).environment
+
+    said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+
+    names = ["Stand-in RTX a", "Stand-in RTX b"]
+    assert said.stdout.strip() == str({"driver": "0.0-standin", "names": names})
+
+
+def test_a_machine_without_cards_says_so_where_jobs_needed_them(repository: Path) -> None:
+    assert describe(repository, has_cards=True)["graphics_cards"] is None

@@ -16,12 +16,14 @@ OPENPOSE_MB = 1600
 """What OpenPose needs free on a card (its doc/installation/0_index.md); SHAPY states nothing."""
 
 _NAME = "graphics cards"
+_TORCH = "PyTorch on CUDA"
+_CUDA_SETUP = "make setup TORCH=cuda"
 _PAGE = "docs/workstation.md"
 
 
 def check_cards(situation: Situation) -> Iterator[Finding]:
     """The cards of this machine, if a job that runs asks for one."""
-    if not _needs_card(situation) or situation.is_elsewhere:
+    if not situation.rules_on_cards or situation.is_elsewhere:
         return
     try:
         cards = read_gpus()
@@ -49,36 +51,35 @@ def check_torch(situation: Situation) -> Iterator[Finding]:
         or not situation.runs("estimate_shape")
     ):
         return
+    if situation.has_own_environments:
+        yield _check_torch_of_environment(situation)
+        return
     torch = find_spec("torch")
-    if situation.has_own_environments or torch is None or torch.origin is None:
-        yield unknown("PyTorch on CUDA", "not looked for")
+    if torch is None or torch.origin is None:
+        yield unknown(_TORCH, "not installed", _CUDA_SETUP)
         return
     text = Path(torch.origin).with_name("version.py").read_text(encoding="utf-8")
     cuda = re.search(r"^cuda\b.*?= *(?:'(.+?)'|None)", text, flags=re.MULTILINE)
     if cuda is None:
-        yield unknown("PyTorch on CUDA", "PyTorch does not say what it was built for")
+        yield unknown(_TORCH, "PyTorch does not say what it was built for")
     elif cuda[1] is None:
-        yield failed("PyTorch on CUDA", "this PyTorch is for CPUs", "make setup TORCH=cuda")
+        yield failed(_TORCH, "this PyTorch is for CPUs", _CUDA_SETUP)
     else:
-        yield ok("PyTorch on CUDA", f"built for CUDA {cuda[1]}")
+        yield ok(_TORCH, f"built for CUDA {cuda[1]}")
 
 
-def _needs_card(situation: Situation) -> bool:
-    config = situation.config
-    in_containers = {"openpose", "shapy"} & set(situation.programs)
-    fits = config["shape"]["backend"] == "anny" and situation.runs("estimate_shape")
-    decodes = config["sampling"]["hwaccel"] == "cuda" and situation.runs("sample_frames")
-    return (
-        bool(in_containers and config["containers"]["gpu"])
-        or (fits and config["shape"]["device"] == "cuda")
-        or decodes
-    )
+def _check_torch_of_environment(situation: Situation) -> Finding:
+    text = (situation.project / "envs/anny.yaml").read_text(encoding="utf-8")
+    if re.search(r"^ *- pytorch=\S*=cpu", text, flags=re.MULTILINE):
+        found = "the environment that Snakemake makes has a PyTorch for CPUs"
+        return failed(_TORCH, found, f"{_CUDA_SETUP}, and run without --use-conda")
+    return unknown(_TORCH, "that of the environment which Snakemake makes")
 
 
 def _check_memory(situation: Situation, cards: list[Gpu]) -> Finding:
     found = ", ".join(f"{card.name} with {card.memory_free_mb} MB free" for card in cards)
-    needs_openpose = "openpose" in situation.programs and situation.config["containers"]["gpu"]
-    if needs_openpose and all(card.memory_free_mb < OPENPOSE_MB for card in cards):
+    is_for_openpose = "openpose" in situation.programs and situation.config["containers"]["gpu"]
+    if is_for_openpose and all(card.memory_free_mb < OPENPOSE_MB for card in cards):
         found += f"; OpenPose needs {OPENPOSE_MB} MB"
         return failed(_NAME, found, "end what else is on them: nvidia-smi shows it")
     if "shapy" in situation.programs:

@@ -15,6 +15,7 @@ from tapeless.containers import ContainerError, Job, Mount, load_images, pinned_
 from tapeless.containers.plans import Plan, make_plan
 from tapeless.doctor.findings import Finding, Verdict, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
+from tapeless.ingredients import chosen_programs
 
 _KEYS = "config/README.md, keys containers.*"
 _PAGE = "docs/reference-route.md"
@@ -140,7 +141,6 @@ def _is_named_here(plan: Plan) -> bool:
 
 
 def _asks_for_cards(situation: Situation) -> bool:
-    config = situation.config
-    decodes = "ffmpeg" in situation.programs and config["sampling"]["hwaccel"] != "none"
-    computes = {"openpose", "shapy"} & set(situation.programs) and config["containers"]["gpu"]
-    return bool(computes or decodes)
+    """Whether one of the containers is to have a card."""
+    rules = chosen_programs(situation.config)
+    return any(rules[program] in situation.rules_on_cards for program in situation.programs)

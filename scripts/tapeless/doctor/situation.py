@@ -11,6 +11,7 @@ import yaml
 
 from tapeless.configuration import Schema, find_config_faults, find_faults, with_defaults
 from tapeless.doctor.findings import Finding, failed
+from tapeless.ingredients import chosen_programs, rules_on_cards
 from tapeless.videosheet import Video, read_videos
 
 USUAL_CONFIG = Path("config/config.yaml")
@@ -50,13 +51,12 @@ class Situation:
     @property
     def programs(self) -> list[str]:
         """The programs of containers that its jobs run: keys of `containers.images`."""
-        config = self.config
-        chosen = {
-            "ffmpeg": config["sampling"]["ffmpeg"] == "container" and self.runs("sample_frames"),
-            "openpose": config["pose"]["backend"] == "openpose" and self.runs("estimate_pose"),
-            "shapy": config["shape"]["backend"] == "shapy" and self.runs("estimate_shape"),
-        }
-        return [program for program, is_chosen in chosen.items() if is_chosen]
+        return [name for name, rule in chosen_programs(self.config).items() if self.runs(rule)]
+
+    @property
+    def rules_on_cards(self) -> set[str]:
+        """The rules whose jobs compute on a graphics card."""
+        return {rule for rule in rules_on_cards(self.config) if self.runs(rule)}
 
 
 def read_situation(

@@ -1,0 +1,56 @@
+"""What a configuration asks for beyond Python: programs of containers, weights, graphics cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from tapeless.containers import pinned_digest
+from tapeless.pose import openpose_models
+from tapeless.shape import shapy_files
+
+
+def chosen_programs(config: Mapping[str, Any]) -> dict[str, str]:
+    """The programs of `containers.images` that are run, each with the rule that runs it."""
+    chosen = {
+        ("ffmpeg", "sample_frames"): config["sampling"]["ffmpeg"] == "container",
+        ("openpose", "estimate_pose"): config["pose"]["backend"] == "openpose",
+        ("shapy", "estimate_shape"): config["shape"]["backend"] == "shapy",
+    }
+    return {program: rule for (program, rule), is_chosen in chosen.items() if is_chosen}
+
+
+def rules_on_cards(config: Mapping[str, Any]) -> set[str]:
+    """The rules whose jobs compute on a graphics card."""
+    programs = chosen_programs(config) if config["containers"]["gpu"] else {}
+    rules = {rule for program, rule in programs.items() if program != "ffmpeg"}
+    if config["shape"]["backend"] == "anny" and config["shape"]["device"] == "cuda":
+        rules.add("estimate_shape")
+    if config["sampling"]["hwaccel"] == "cuda":
+        rules.add("sample_frames")
+    return rules
+
+
+def describe_ingredients(config: Mapping[str, Any]) -> dict[str, Any]:
+    """For the provenance: runtime, digests and checksums of what is used; nothing if none is.
+
+    Raises:
+        ContainerError: if the file of images cannot be read.
+    """
+    settings, programs = config["containers"], chosen_programs(config)
+    described: dict[str, Any] = {}
+    if programs:
+        images = {program: pinned_digest(program, settings) for program in programs}
+        described["containers"] = {"runtime": settings["runtime"], "images": images}
+    weights = {}
+    if "openpose" in programs:
+        own = config["pose"]["openpose"]
+        models = Path(own["models"]).expanduser()
+        weights["openpose"] = openpose_models.read_checksums(models, own)
+    if "shapy" in programs:
+        data = Path(config["shape"]["shapy"]["data"]).expanduser()
+        weights["shapy"] = shapy_files.read_checksums(data)
+    if weights:
+        described["weights"] = weights
+    return described
