@@ -1,3 +1,13 @@
+from tapeless.containers import pinned_digest
+
+
+def image_of_ffmpeg():
+    """The parameter that a container adds; without one, frames rest on none."""
+    if config["sampling"]["ffmpeg"] == "host":
+        return {}
+    return {"image": pinned_digest("ffmpeg", config["containers"])}
+
+
 rule sample_frames:
     input:
         video=declared_video,
@@ -15,7 +25,9 @@ rule sample_frames:
     resources:
         mem_mb=1000,
         runtime="30m",
+        gpu=int(config["sampling"]["hwaccel"] == "cuda"),
     params:
+        **image_of_ffmpeg(),
         path=of_video("path"),
         content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],

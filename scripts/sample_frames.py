@@ -12,27 +12,37 @@ from typing import TYPE_CHECKING
 
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
-from tapeless.video import Sampling, sample_frames, write_table
+from tapeless.video import Sampling, Tools, sample_frames, write_table
+from tapeless.video.programs import HOST_TOOLS
 from tapeless.video.recall import write_recipe
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(video: Path, frames: Path, table: Path, *, sampling: Sampling, threads: int = 2) -> None:
+def main(
+    video: Path,
+    frames: Path,
+    table: Path,
+    *,
+    sampling: Sampling,
+    threads: int = 2,
+    tools: Tools = HOST_TOOLS,
+) -> None:
     """Runs the stage for one video."""
     write_table(table, [])
 
     def work() -> Mapping[str, int]:
-        sampled = sample_frames(video, frames, sampling, threads)
+        sampled = sample_frames(video, frames, sampling, threads, tools)
         write_table(table, sampled)
-        write_recipe(frames, video, sampling)
+        write_recipe(frames, video, sampling, tools)
         return {"frames_sampled": len(sampled)}
 
     run_stage(frames, [], work)
 
 
 if __name__ == "__main__":
+    is_in_container = snakemake.config["sampling"]["ffmpeg"] == "container"
     with job_log(snakemake.log[0]):
         main(
             Path(snakemake.params.path),
@@ -48,4 +58,8 @@ if __name__ == "__main__":
                 hwaccel=snakemake.params.hwaccel,
             ),
             threads=snakemake.threads,
+            tools=Tools(
+                containers=snakemake.config["containers"] if is_in_container else None,
+                labels={"rule": "sample_frames", "video": snakemake.wildcards.video},
+            ),
         )

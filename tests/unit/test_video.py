@@ -621,7 +621,9 @@ class TestFaultsOfTheMachine:
         with pytest.raises(OSError, match="No space left"):
             sample_frames(clip, frames)
 
-    def test_there_is_no_cuda_device(self, clip: Path, frames: Path, broken):
+    def test_there_is_no_cuda_device(self, clip, frames, broken, tmp_path, monkeypatch):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")  # which is a lie
+        monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
         broken(
             "ffmpeg", 'echo "Device creation failed: -1." >&2; echo "Stream mapping:" >&2; false'
         )

@@ -1,14 +1,15 @@
 """Videos: what one holds (`probe`), and pictures taken from it evenly over time (`sample`)."""
 
 from tapeless.video.probe import Clip, probe, scan
+from tapeless.video.programs import MediaToolError, Tools
 from tapeless.video.sample import Frame, Sampling, laplacian_variance, sample_frames, write_table
-from tapeless.video.tools import MediaToolError
 
 __all__ = [
     "Clip",
     "Frame",
     "MediaToolError",
     "Sampling",
+    "Tools",
     "laplacian_variance",
     "probe",
     "sample_frames",

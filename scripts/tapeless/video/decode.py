@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless.video.probe import Clip
-from tapeless.video.tools import INPUT_GUARDS, MediaToolError, ToolRun, run_tool, source_url
+from tapeless.video.programs import HOST_TOOLS, MediaToolError, Tools
+from tapeless.video.tools import INPUT_GUARDS, ToolRun, run_tool, source_url
 
 log = logging.getLogger(__name__)
 
@@ -40,12 +41,14 @@ _SCALE = {
 
 @dataclass(frozen=True)
 class View:
-    """How pictures are decoded and shown: turned clockwise, no longer than `longest_side_px`."""
+    """How pictures are decoded, by whose ffmpeg, and shown: turned clockwise, no longer than
+    `longest_side_px`."""
 
     turn_deg: int
     longest_side_px: int
     hwaccel: str
     threads: int
+    tools: Tools = HOST_TOOLS
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,11 @@ def decode(
 
     Raises:
         MediaToolError: if ffmpeg fails before it comes to decoding, or by the machine's fault.
+        ContainerError: if it is to run in a container, and cannot.
     """
     command = _command(clip, view, selection, options, single)
     listener = _Listener()
-    with run_tool(command, limit_s, listener) as run:
+    with run_tool(command, limit_s, listener, tools=view.tools, video=clip.path) as run:
         while (rgb := _read_ppm(run)) is not None:
             yield Picture(rgb, *listener.next_stamp())
         status = run.finish()

@@ -15,14 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from tapeless.outcomes import Rejected
-from tapeless.video.tools import (
-    INPUT_GUARDS,
-    MAX_PIXELS,
-    MediaToolError,
-    ToolRun,
-    run_tool,
-    source_url,
-)
+from tapeless.video.programs import HOST_TOOLS, MediaToolError, Tools
+from tapeless.video.tools import INPUT_GUARDS, MAX_PIXELS, ToolRun, run_tool, source_url
 
 _PROBE_LIMIT_S = 120
 _SCAN_LIMIT_S = 1200
@@ -61,18 +55,20 @@ class Clip:
     frame_times_s: array[float] | None = None
 
 
-def probe(path: Path) -> Clip:
+def probe(path: Path, tools: Tools = HOST_TOOLS) -> Clip:
     """Reads from a file's header what video it holds.
 
     Raises:
         Rejected: `unreadable` or `not_a_video`, with what to do about it.
         OSError: if the file is missing, but for a link to nothing, or its disk fails.
         MediaToolError: if ffprobe is missing or fails for a reason other than the file.
+        ContainerError: if it is to run in a container, and cannot.
     """
     head = _read_head(path)
     command = ["ffprobe", "-v", "error", *_guards(), "-show_error", "-show_entries", _ENTRIES]
     # ffmpeg.probe() has no time limit, so ffprobe is run here.
-    with run_tool([*command, "-of", "json", "-i", source_url(path)], _PROBE_LIMIT_S) as run:
+    command += ["-of", "json", "-i", source_url(path)]
+    with run_tool(command, _PROBE_LIMIT_S, tools=tools, video=path) as run:
         answer = run.stdout.read()
         status = run.finish()
     try:
@@ -88,7 +84,7 @@ def probe(path: Path) -> Clip:
     return _clip(path, content)
 
 
-def scan(clip: Clip, until_s: float = math.inf) -> Clip:
+def scan(clip: Clip, until_s: float = math.inf, tools: Tools = HOST_TOOLS) -> Clip:
     """The clip with the times of its frames as they are, not as the header has them.
 
     Reads the file's packets, up to `until_s`, without decoding. Serves for headers that lack the
@@ -97,11 +93,13 @@ def scan(clip: Clip, until_s: float = math.inf) -> Clip:
     Raises:
         Rejected: `no_frames` if there is no picture.
         MediaToolError: if ffprobe fails.
+        ContainerError: if it is to run in a container, and cannot.
     """
     command = ["ffprobe", "-v", "error", *_guards(), "-select_streams", str(clip.stream)]
     command += ["-show_entries", "packet=pts_time,dts_time,duration_time,flags", "-of", "compact"]
+    command += ["-i", source_url(clip.path)]
     times, end_s = array("d"), -math.inf
-    with run_tool([*command, "-i", source_url(clip.path)], _SCAN_LIMIT_S) as run:
+    with run_tool(command, _SCAN_LIMIT_S, tools=tools, video=clip.path) as run:
         for time_s, duration_s in _packets(run):
             if time_s - clip.file_start_s > until_s + 1:  # frames are stored out of order
                 break

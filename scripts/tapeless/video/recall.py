@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from tapeless.outcomes import Outcome
+from tapeless.video.programs import HOST_TOOLS, Tools
 from tapeless.video.sample import Sampling, sample_frames
 
 log = logging.getLogger(__name__)
@@ -21,9 +22,10 @@ log = logging.getLogger(__name__)
 RECIPE_FILE = "recipe.json"
 
 
-def write_recipe(frames: Path, video: Path, sampling: Sampling) -> None:
+def write_recipe(frames: Path, video: Path, sampling: Sampling, tools: Tools = HOST_TOOLS) -> None:
     """Writes into a directory of frames what brings them back."""
-    recipe = {"video": str(video), "sampling": asdict(sampling)}
+    whose = {"containers": tools.containers, "labels": tools.labels}
+    recipe = {"video": str(video), "sampling": asdict(sampling), "tools": whose}
     (frames / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 
 
@@ -43,7 +45,8 @@ def recall_frames(frames: Path, threads: int = 1) -> None:
     recipe = json.loads((frames / RECIPE_FILE).read_text(encoding="utf-8"))
     with TemporaryDirectory(dir=frames, prefix=".recalled-") as folder:
         recalled = Path(folder)
-        sample_frames(Path(recipe["video"]), recalled, Sampling(**recipe["sampling"]), threads)
+        sampling, tools = Sampling(**recipe["sampling"]), Tools(**recipe["tools"])
+        sample_frames(Path(recipe["video"]), recalled, sampling, threads, tools)
         for picture in _list(recalled):
             picture.replace(frames / picture.name)
 

@@ -26,10 +26,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from tapeless.gpus import take_gpus
 from tapeless.logs import progress
 from tapeless.outcomes import Rejected
 from tapeless.video.decode import TURNS, Picture, View, decode
 from tapeless.video.probe import Clip, probe, scan
+from tapeless.video.programs import HOST_TOOLS, Tools
 
 log = logging.getLogger(__name__)
 
@@ -137,22 +139,27 @@ class _Grid:
 
 
 def sample_frames(
-    path: Path, frames_dir: Path, sampling: Sampling | None = None, threads: int = 2
+    path: Path,
+    frames_dir: Path,
+    sampling: Sampling | None = None,
+    threads: int = 2,
+    tools: Tools = HOST_TOOLS,
 ) -> list[Frame]:
     """Writes pictures of a video as `frame_000001.png`, ... (8-bit RGB) and says which they are.
 
-    Frames that `frames_dir` held before are removed.
+    Frames that `frames_dir` held before are removed. To decode with CUDA, it waits for a graphics
+    card that no other job has.
 
     Raises:
         Rejected: if the file cannot be read, is no video, or shows no picture in the span.
-        OSError, MediaToolError: if the machine is at fault.
+        OSError, MediaToolError, ContainerError, GpuError: if the machine is at fault.
     """
     wanted = sampling or Sampling()
     for stale in frames_dir.glob("frame_*.png"):
         stale.unlink()
-    clip = probe(path)
+    clip = probe(path, tools)
     if clip.end_s is None or _is_short(clip, _grid(clip, wanted)):
-        clip = scan(clip, math.inf if wanted.end_s is None else wanted.end_s)
+        clip = scan(clip, math.inf if wanted.end_s is None else wanted.end_s, tools)
     grid = _grid(clip, wanted)
     log.info("%s %s, %d x %d px, %g frames a second, %g s to %g s", clip.container, clip.codec,
              clip.width, clip.height, clip.rate_hz, grid.start_s, grid.end_s)  # fmt: skip
@@ -160,11 +167,13 @@ def sample_frames(
         log.warning("%g frames a second would be %.0f pictures: taking %d at most, evenly spaced",
                     wanted.fps, asked, MAX_FRAMES)  # fmt: skip
     turn_deg = (clip.turn_deg + wanted.rotate) % 360
-    view = View(turn_deg, wanted.longest_side_px, wanted.hwaccel, threads)
-    written = _write(_pictures(clip, grid, view), frames_dir)
+    with take_gpus(int(wanted.hwaccel == "cuda")) as gpus:
+        tools = replace(tools, gpus=gpus)
+        view = View(turn_deg, wanted.longest_side_px, wanted.hwaccel, threads, tools)
+        written = _write(_pictures(clip, grid, view), frames_dir)
     if not written and view.hwaccel != "none":
         log.warning("nothing was decoded with hwaccel %s: trying again without", view.hwaccel)
-        view = replace(view, hwaccel="none")
+        view = replace(view, hwaccel="none", tools=replace(tools, gpus=()))
         written = _write(_pictures(clip, grid, view), frames_dir)
     if not written:
         raise Rejected(

@@ -1,4 +1,4 @@
-"""Running ffmpeg and ffprobe: on one file, for a limited time, and not a process left behind.
+"""Runs of ffmpeg and ffprobe: on one file, for a limited time, and not a process left behind.
 
 A file that somebody was sent is opened by a large C library here. So each run may open that file
 and nothing else: no network, no playlist that names other files, no picture large enough to
@@ -8,16 +8,16 @@ exhaust the memory; and the whole process group is killed when its time is up.
 from __future__ import annotations
 
 import mmap
-import os
 import re
 import signal
-import subprocess
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Thread, Timer
 from typing import IO
+
+from tapeless.video.programs import HOST_TOOLS, MediaToolError, Program, Tools, locate
 
 MAX_PIXELS = 40_000_000
 """Pixels in the largest picture that is decoded: 8K film (8192 x 4320) is 35 million."""
@@ -42,10 +42,6 @@ _LINES_KEPT = 40
 _LONGEST_LINE = 4096
 
 
-class MediaToolError(RuntimeError):
-    """ffmpeg or ffprobe could not do its work, and the video is not known to be at fault."""
-
-
 class ToolRun:
     """A run of ffmpeg or ffprobe; `run_tool` makes one.
 
@@ -54,17 +50,20 @@ class ToolRun:
     """
 
     def __init__(
-        self, command: Sequence[str], limit_s: float, listener: Callable[[str], bool] | None
+        self,
+        name: str,
+        program: Program,
+        limit_s: float,
+        listener: Callable[[str], bool] | None,
     ) -> None:
-        self.name = command[0]
+        self.name = name
         self.messages: deque[str] = deque(maxlen=_LINES_KEPT)
         self._limit_s = limit_s
         self._is_late = False
         self._listener = listener
-        self._process = _start(command)
-        assert self._process.stdout is not None and self._process.stderr is not None
-        self.stdout: IO[bytes] = self._process.stdout
-        self._reader = Thread(target=self._read, args=(self._process.stderr,), daemon=True)
+        self._program = program
+        self.stdout = program.stdout
+        self._reader = Thread(target=self._read, args=(program.stderr,), daemon=True)
         self._reader.start()
         self._timer = Timer(limit_s, self._give_up)
         self._timer.daemon = True
@@ -80,7 +79,7 @@ class ToolRun:
         with self.stdout:
             while self.stdout.read(1 << 16):
                 pass
-        status = self._process.wait()
+        status = self._program.wait()
         self._reader.join()
         if self._is_late:
             raise MediaToolError(f"{self.name} was stopped after {self._limit_s:.0f} s")
@@ -104,19 +103,13 @@ class ToolRun:
     def close(self) -> None:
         """Kills whatever still runs."""
         self._timer.cancel()
-        self._kill()
-        self._process.wait()
+        self._program.kill()
         self._reader.join()
         self.stdout.close()
 
     def _give_up(self) -> None:
         self._is_late = True
-        self._kill()
-
-    def _kill(self) -> None:
-        if self._process.poll() is None:
-            with suppress(ProcessLookupError):  # it may end just now
-                os.killpg(self._process.pid, signal.SIGKILL)
+        self._program.kill()
 
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
@@ -128,42 +121,33 @@ class ToolRun:
 
 @contextmanager
 def run_tool(
-    command: Sequence[str], limit_s: float, listener: Callable[[str], bool] | None = None
+    command: Sequence[str],
+    limit_s: float,
+    listener: Callable[[str], bool] | None = None,
+    *,
+    tools: Tools = HOST_TOOLS,
+    video: Path | None = None,
 ) -> Iterator[ToolRun]:
     """Runs ffmpeg or ffprobe for at most `limit_s` seconds; nothing of it outlives the block.
 
     `listener` is called, in another thread, with each line of its standard error; a line for
-    which it returns true is not kept in `messages`.
+    which it returns true is not kept in `messages`. `video` is the file that the command names.
 
     Raises:
         MediaToolError: if the tool is not installed.
+        ContainerError: if its container cannot be started.
     """
-    run = ToolRun(command, limit_s, listener)
-    try:
-        yield run
-    finally:
-        run.close()
+    with tools.start(command, video) as program:
+        run = ToolRun(command[0], program, limit_s, listener)
+        try:
+            yield run
+        finally:
+            run.close()
 
 
 def source_url(path: Path) -> str:
     """How to name a file to ffmpeg, so that no colon, dash or percent sign in it means anything."""
-    return f"file:{path.absolute()}"
-
-
-def _start(command: Sequence[str]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
-    except FileNotFoundError as error:
-        raise MediaToolError(
-            f"{command[0]} is not installed: install ffmpeg 5.1 or newer (on Debian and Ubuntu: "
-            "apt-get install ffmpeg)"
-        ) from error
+    return f"file:{locate(path)}"
 
 
 def _has_memory() -> bool:

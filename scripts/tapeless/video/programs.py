@@ -1,0 +1,154 @@
+"""Where ffmpeg and ffprobe run: on this machine, or in a container that sees one video and no more.
+
+Both can be read from while they work, and ended with all that they have started.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any, Protocol
+
+from tapeless.gpus import VISIBLE_DEVICES
+
+if TYPE_CHECKING:
+    from tapeless.containers.piped import Pipes
+
+CONTAINER_PROGRAM = "ffmpeg"
+"""The entry of `containers/images.yaml` whose image has both tools."""
+
+
+class MediaToolError(RuntimeError):
+    """ffmpeg or ffprobe could not do its work, and the video is not known to be at fault."""
+
+
+class Program(Protocol):
+    """ffmpeg or ffprobe at work, wherever it runs."""
+
+    stdout: IO[bytes]
+    stderr: IO[bytes]
+
+    def wait(self) -> int:
+        """Waits for the end; the exit status, -n if signal n killed it."""
+
+    def kill(self) -> None:
+        """Ends it, and all that it has started, unless it has ended."""
+
+
+@dataclass(frozen=True)
+class Tools:
+    """Whose ffmpeg and ffprobe are run: this machine's, or those of an image.
+
+    Args:
+        containers: the section `containers` of the configuration, if those of the image `ffmpeg`
+            of `containers/images.yaml` are meant; else None.
+        labels: say what a container is for.
+        gpus: graphics cards that may be used, as `tapeless.gpus.take_gpus` names them.
+    """
+
+    containers: Mapping[str, Any] | None = None
+    labels: Mapping[str, str] = field(default_factory=dict)
+    gpus: tuple[str, ...] = ()
+
+    def start(self, command: Sequence[str], video: Path | None) -> AbstractContextManager[Program]:
+        """Runs a command while the block runs; of the machine's files, a container sees `video`.
+
+        Raises:
+            MediaToolError: if the tool is not installed.
+            ContainerError: if the container cannot be started.
+        """
+        if self.containers is None:
+            return _on_this_machine(command, self.gpus)
+        return _in_container(command, video, self)
+
+
+HOST_TOOLS = Tools()
+
+
+def locate(path: Path) -> Path:
+    """The absolute path of a file under its own name, which a container knows it by, too."""
+    return path.parent.resolve() / path.name
+
+
+@contextmanager
+def _on_this_machine(command: Sequence[str], gpus: Sequence[str]) -> Iterator[Program]:
+    cards = {VISIBLE_DEVICES: ",".join(gpus)} if gpus else {}
+    try:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=os.environ | cards,
+            start_new_session=True,
+        )
+    except FileNotFoundError as error:
+        raise MediaToolError(
+            f"{command[0]} is not installed: install ffmpeg 5.1 or newer (on Debian and Ubuntu: "
+            "apt-get install ffmpeg)"
+        ) from error
+    program = _Process(process)
+    try:
+        yield program
+    finally:
+        program.kill()
+        process.wait()
+
+
+class _Process:
+    """A tool that runs as a process of this machine."""
+
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        assert process.stdout is not None and process.stderr is not None
+        self.stdout: IO[bytes] = process.stdout
+        self.stderr: IO[bytes] = process.stderr
+        self._process = process
+
+    def wait(self) -> int:
+        return self._process.wait()
+
+    def kill(self) -> None:
+        if self._process.poll() is None:
+            with suppress(ProcessLookupError):  # it may end just now
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _in_container(command: Sequence[str], video: Path | None, tools: Tools) -> Iterator[Program]:
+    # here, since most runs need no container
+    from tapeless.containers import Mount
+    from tapeless.containers.piped import PipedJob, open_pipes
+
+    mounts = () if video is None else (Mount(locate(video)),)
+    job = PipedJob(CONTAINER_PROGRAM, tuple(command), mounts, tools.labels, tools.gpus)
+    assert tools.containers is not None
+    with open_pipes(job, tools.containers) as pipes:
+        yield _Contained(command[0], pipes)
+
+
+class _Contained:
+    """A tool that runs in a container."""
+
+    def __init__(self, name: str, pipes: Pipes) -> None:
+        self.stdout: IO[bytes] = pipes.stdout
+        self.stderr: IO[bytes] = pipes.stderr
+        self._name = name
+        self._pipes = pipes
+
+    def wait(self) -> int:
+        ended = self._pipes.wait()
+        if ended.out_of_memory:
+            raise MediaToolError(
+                f"{self._name} was killed by the kernel, as it took more memory than a container "
+                "may: raise containers.memory_mb"
+            )
+        is_signal = 128 < ended.status <= 128 + signal.NSIG
+        return 128 - ended.status if is_signal else ended.status
+
+    def kill(self) -> None:
+        self._pipes.kill()
