@@ -18,11 +18,8 @@ NOTICE = "<!-- Made by docs/generate.py: edit {source} instead. -->"
 
 def measurements_page(table: Table) -> str:
     """The page that defines every measurement."""
-    rows = [
-        (f"`{record.name}`", record.unit.report, record.definition, _standard(record))
-        for record in table.measurements
-    ]
-    sections = "\n".join(_section(record) for record in table.measurements)
+    sections = "\n".join(map(_section, table.measurements))
+    shapy_sections = "\n".join(map(_section, table.shapy_measurements))
     places = "\n".join(_places(name, anatomy) for name, anatomy in table.topologies.items())
     return f"""{NOTICE.format(source="scripts/tapeless/data/measurements.yaml")}
 
@@ -33,7 +30,7 @@ shape, standing upright as the body model stands (Anny with the arms held away a
 apart, SMPL-X with the arms held out). The numbers say what a tape would show on that body, not what
 it would show on a person who breathes, slouches or is dressed.
 
-{_markdown_table(("name", "unit", "definition", "closest published definition"), rows)}
+{_definitions(table.measurements)}
 
 *Taut* is the perimeter of the convex hull of the cut: as a tape lies, straight over every hollow.
 The contour into every hollow is longer, by 2 to 4 cm at the hips and at a woman's chest.
@@ -47,18 +44,34 @@ The reports give each value with its 95 % interval, `low` to `high`: [data files
 explains it. In the tables of one video's estimates the same names stand in metres and kilograms.
 
 {sections}
+## SHAPY's own
+
+On the bodies of `shape.backend: shapy`, the five numbers that SHAPY itself gives are reported as
+well, if your download has its landmark files (`utility_files/measurements/` below
+`shape.shapy.data`). They are taken by the procedure that its authors document, on the CPU and
+without SHAPY's code, so that they can be compared with what others publish. Where you only want to
+know how large somebody is, take the five above.
+
+{_definitions(table.shapy_measurements)}
+
+A landmark of SHAPY's is a triangle of its body model and how much of each corner. `CW_p`, `BW_p`
+and `IW_p` are keys of its file `measurement_defitions.yaml`, which name the landmarks of chest,
+waist and hips; `smplx_measurements.yaml` says where these are. Both are read when bodies are
+measured, and not shipped.
+
+{shapy_sections}
 ## Landmarks
 
-Vertex numbers on each body model. Of several vertices the mean is taken.
+Of tapeless' own five: vertex numbers on each body model. Of several vertices the mean is taken.
 
 {places}
 ## Adding a measurement
 
 Add a record to `scripts/tapeless/data/measurements.yaml`: its name becomes a column of every
 report. If no kind of algorithm there does it, write one in `scripts/tapeless/measurements.py` and
-enter it in `ALGORITHMS`. Add what can be wrong with it to `scripts/tapeless/data/uncertainty.csv`,
-then run `python docs/generate.py`. A change that moves the numbers of a measurement raises its
-version.
+enter it in `ALGORITHMS`. Add what can be wrong with it, by each shape backend, to
+`scripts/tapeless/data/uncertainty.csv`, then run `python docs/generate.py`. A change that moves the
+numbers of a measurement raises its version.
 """
 
 
@@ -83,6 +96,14 @@ The list is closed: a program can rely on it. What is broken about the *machine*
 missing memory, a missing package) is no rejection: the job fails, Snakemake says so and ends with
 an exit status other than 0, and the same command runs it again.
 """
+
+
+def _definitions(measurements: Iterable[Measurement]) -> str:
+    rows = [
+        (f"`{record.name}`", record.unit.report, record.definition, _standard(record))
+        for record in measurements
+    ]
+    return _markdown_table(("name", "unit", "definition", "closest published definition"), rows)
 
 
 def _standard(record: Measurement) -> str:

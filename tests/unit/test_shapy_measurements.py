@@ -274,7 +274,7 @@ def test_each_of_the_five_has_a_counterpart_and_an_algorithm() -> None:
     assert {record.kind for record in table.shapy_measurements} == set(ALGORITHMS)
     for own, shapys in zip(table.measurements, table.shapy_measurements, strict=True):
         assert own.unit == shapys.unit
-        assert "known height" in shapys.note
+        assert "rescaled, if the height is known" in shapys.definition
 
 
 # the user's files
