@@ -55,14 +55,16 @@ def prepare(plan: Plan) -> DockerProgram:
     return DockerProgram(client, plan, image, pinned.image, digest)
 
 
-def connect() -> docker.DockerClient:
+def connect(answer_limit_s: float = _ANSWER_LIMIT_S) -> docker.DockerClient:
     """The Docker daemon that DOCKER_HOST or Docker's context names, else that of the machine.
+
+    `answer_limit_s` is how long it may take over each answer.
 
     Raises:
         ContainerError: if it does not answer, or this user may not ask it.
     """
     try:
-        return docker.from_env(timeout=_ANSWER_LIMIT_S)
+        return docker.from_env(timeout=answer_limit_s)
     except Failures as error:
         raise docker_faults.explain_connection(error) from error
 

@@ -17,6 +17,9 @@ from tapeless.doctor.findings import Finding, Verdict, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
 from tapeless.ingredients import chosen_programs
 
+DOCKER_LIMIT_S = 10
+"""How long the daemon may take to say who it is."""
+
 _KEYS = "config/README.md, keys containers.*"
 _PAGE = "docs/reference-route.md"
 _DIGITS = len("sha256:") + 12
@@ -90,7 +93,7 @@ def _check_docker() -> Finding:
     except ImportError as error:  # it may be in the environments of the jobs
         return unknown("Docker", f"not asked: {error}", "make setup")
     try:
-        return ok("Docker", docker.connect().version()["Version"])
+        return ok("Docker", docker.connect(DOCKER_LIMIT_S).version()["Version"])
     except ContainerError as error:
         return failed("Docker", str(error), _PAGE)
 
