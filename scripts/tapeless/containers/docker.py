@@ -55,7 +55,7 @@ def prepare(plan: Plan) -> DockerProgram:
     return DockerProgram(client, plan, image, pinned.image, digest)
 
 
-def connect(answer_limit_s: float = _ANSWER_LIMIT_S) -> docker.DockerClient:
+def connect(answer_limit_s: int = _ANSWER_LIMIT_S) -> docker.DockerClient:
     """The Docker daemon that DOCKER_HOST or Docker's context names, else that of the machine.
 
     `answer_limit_s` is how long it may take over each answer.
