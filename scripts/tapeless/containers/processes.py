@@ -33,7 +33,7 @@ MEMORY_IS = "proportional set size of its processes"
 """What is measured as the memory of a program."""
 
 _CHUNK_BYTES = 1 << 16
-_GRACE_S = 5.0
+_GRACE_S = 3.0
 _MB = 1 << 20
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC = ctypes.CDLL(None)
