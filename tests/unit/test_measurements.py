@@ -278,6 +278,43 @@ def test_no_arm_of_anny_gets_into_a_girth(adults) -> None:
             assert result[name] < 2 * room, name
 
 
+def standing(adult, arms_raised_degrees: float) -> Body:
+    """An adult of Anny in its own stance, but for the arms."""
+    import roma
+    import torch
+
+    from tapeless.anny_model import load_model
+    from tapeless.population import parameters_of, rest_body
+
+    model = load_model()
+    labels = list(model.bone_labels)
+    pose = torch.eye(4).repeat(1, len(labels), 1, 1)
+    for side, bone in ((-1, "upperarm01.L"), (1, "upperarm01.R")):
+        turn = torch.tensor([0.0, side * np.radians(arms_raised_degrees), 0.0])
+        pose[0, labels.index(bone), :3, :3] = roma.rotvec_to_rotmat(turn)
+    phenotypes, local_changes = parameters_of([adult])
+    with torch.inference_mode():
+        posed = model(pose, phenotypes, local_changes)
+    vertices, joints = posed["vertices"][0].numpy(), posed["bone_poses"][0, :, :3, 3].numpy()
+    floor = vertices[:, 2].min()
+    y_up = [[1, 0, 0], [0, 0, -1], [0, 1, 0]]
+    vertices, joints = ((points - (0, 0, floor)) @ y_up for points in (vertices, joints))
+    return replace(rest_body(adult), vertices=vertices, joints=joints)
+
+
+def test_arms_held_out_as_smplx_has_them_stay_out_of_the_tape() -> None:
+    """The chest grows a little: with the arm, flesh moves up."""
+    from tapeless.population import draw_adults
+
+    for adult in draw_adults(4, seed=11, varied_beyond_prior=True):
+        down, out = (measure_body(standing(adult, degrees)) for degrees in (0, 40))
+
+        for name in ("height", "waist", "hips"):
+            assert out[name] == pytest.approx(down[name], rel=1e-4)
+        assert down["chest"] - 1e-3 < out["chest"] < 1.04 * down["chest"]
+        assert out["mass"] == pytest.approx(down["mass"], rel=0.01)
+
+
 # the table
 
 
