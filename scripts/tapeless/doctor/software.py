@@ -31,11 +31,11 @@ _MODULES = {
 }
 """What a distribution is imported as, if by another name."""
 _PIN = re.compile(r"([A-Za-z0-9-]+)==?([0-9][^=]*)")
-_ENVIRONMENTS = {
+ENVIRONMENTS = {
     "video": {"sample_frames"},
     "mediapipe": {"estimate_pose", "select_keypoints", "segment_person", "blur_faces"},
     "anny": {"build_shape_space", "estimate_shape"},
-    "measure": {"measure_bodies", "summarize_video", "collect_reports"},
+    "measure": {"measure_bodies", "summarize_video", "collect_reports", "write_provenance"},
     "pictures": {"draw_video"},
     "containers": {"sample_frames", "estimate_pose", "estimate_shape"},
 }
@@ -107,7 +107,7 @@ def _read_pins(situation: Situation) -> dict[str, str]:
     names |= {"video", "mediapipe", "measure", "pictures"}
     pins: dict[str, str] = {}
     for name in sorted(names):
-        if situation.runs(*_ENVIRONMENTS[name]):
+        if situation.runs(*ENVIRONMENTS[name]):
             text = (situation.project / f"envs/{name}.yaml").read_text(encoding="utf-8")
             pins |= _parse_pins(yaml.safe_load(text))
     return pins

@@ -1,0 +1,170 @@
+"""Weights, the body model, the folder of results, and the room on its disk."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+from examined import (
+    OPENPOSE,
+    ROOT,
+    SHAPY,
+    assert_failed,
+    assert_ok,
+    assert_unknown,
+    configure,
+    look,
+    only,
+)
+
+from tapeless.doctor import Situation, disk
+from tapeless.doctor.disk import estimate_bytes
+from tapeless.videosheet import Video
+
+OPENPOSE_FILES = ("pose/body_25/pose_iter_584000.caffemodel", "pose/body_25/pose_deploy.prototxt")
+CHECKPOINT = "trained_models/shapy/SHAPY_A/checkpoints/best_checkpoint"
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder in which Snakemake would run; it is empty."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.delenv("ANNY_CACHE_DIR", raising=False)
+    return tmp_path
+
+
+def write(path: Path, content: bytes = b"weights") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def videos(count: int) -> dict[str, Video]:
+    return {f"v{number}": Video(f"v{number}", f"v{number}.mp4") for number in range(count)}
+
+
+class TestWeights:
+    def test_each_that_is_missing_has_a_line_with_its_place_and_its_source(self, folder: Path):
+        write(folder / "models" / OPENPOSE_FILES[1])
+        (finding,) = look("estimate_pose", pose=OPENPOSE)["OpenPose models"]
+        assert_failed(
+            finding,
+            found=f"no models/{OPENPOSE_FILES[0]}",
+            remedy="containers/openpose/README.md",
+        )
+        findings = look("estimate_shape", shape=SHAPY)["SHAPY data"]
+        assert len(findings) == 10
+        assert_failed(findings[0], found=f"no data/{CHECKPOINT}", remedy="shapy.is.tue.mpg.de")
+        assert all("docs/reference-route.md" in finding.remedy for finding in findings)
+
+    def test_an_empty_file_is_none(self, folder: Path):
+        write(folder / "models" / OPENPOSE_FILES[0], b"")
+        assert len(look("estimate_pose", pose=OPENPOSE)["OpenPose models"]) == 2
+
+    def test_those_that_are_there_are_told_by_their_checksums(self, folder: Path):
+        for name in OPENPOSE_FILES:
+            write(folder / "models" / name)
+        finding = only(look("estimate_pose", pose=OPENPOSE), "OpenPose models")
+        assert_ok(finding)
+        assert f"sha256:{hashlib.sha256(b'weights').hexdigest()[:12]}" in finding.found
+
+    def test_none_are_needed_for_stages_that_do_not_run(self):
+        findings = look("draw_video", pose=OPENPOSE, shape=SHAPY)
+        assert not {"OpenPose models", "SHAPY data"} & set(findings)
+
+
+class TestBodyModel:
+    def test_it_need_not_be_there_yet(self):
+        finding = only(look("estimate_shape"), "body model")
+        assert_ok(finding)
+        assert "first run" in finding.found
+
+    def test_one_that_was_prepared_is_found(self, folder: Path):
+        write(folder / "resources/anny/tapeless_body_v1_anny_0.6.2.safetensors")
+        write(folder / "resources/anny_shape_space.npz")
+        assert only(look("estimate_shape"), "body model").found == "prepared"
+
+    def test_shapy_needs_none(self):
+        assert "body model" not in look("estimate_shape", shape=SHAPY)
+
+
+class TestResults:
+    def test_their_folder_need_not_be_there_yet(self, folder: Path):
+        finding = only(look("draw_video", situation={"results": folder / "a/b/c"}), "results")
+        assert_ok(finding)
+        assert not (folder / "a").exists()
+
+    def test_what_stands_in_the_way_of_the_folder_is_named(self, folder: Path):
+        write(folder / "results")
+        finding = only(look("draw_video"), "results")
+        assert_failed(finding, found=f"cannot write to {folder}/results", remedy="pathvars.results")
+
+    def test_a_file_system_that_cannot_be_written_to_fails(self):
+        """Even root writes nothing to /proc."""
+        finding = only(look("draw_video", situation={"results": Path("/proc/results")}), "results")
+        assert_failed(finding, found="cannot write to /proc", remedy="config/README.md")
+
+    def test_looking_leaves_nothing_behind(self, folder: Path):
+        look("draw_video")
+        assert [path for path in folder.iterdir() if path.name != "cache"] == []
+
+
+class TestDiskSpace:
+    def test_a_few_videos_have_room(self):
+        finding = only(look("draw_video", situation={"videos": videos(3)}), "disk space")
+        assert_ok(finding)
+        assert "for 3 videos to measure" in finding.found
+
+    def test_more_than_any_disk_holds_fails(self):
+        finding = only(
+            look(
+                "draw_video",
+                situation={"videos": videos(20_000)},
+                sampling={"frames": 1000, "longest_side_px": 8192},
+                keep_frames=True,
+            ),
+            "disk space",
+        )
+        assert_failed(finding, found="for 20000 videos", remedy="pathvars.results")
+
+    def test_videos_that_are_done_take_no_more(self, folder: Path):
+        for name in ("v0", "v2"):
+            write(folder / "results/videos" / name / "outcome.json", b"{}")
+        finding = only(look("draw_video", situation={"videos": videos(3)}), "disk space")
+        assert "for 1 videos to measure" in finding.found
+
+    @pytest.mark.parametrize(
+        "more",
+        [
+            {"keep_frames": True},
+            {"sampling": {"frames": 48}},
+            {"sampling": {"fps": 10}},
+            {"sampling": {"fps": 10, "start_s": 2, "end_s": 8}},
+            {"sampling": {"longest_side_px": 1200}},
+            {"shape": SHAPY},
+            {"shape": {"backend": "shapy", "shapy": {"meshes": True}}},
+            {"pose": {"openpose": {"pictures": True}}},
+        ],
+    )
+    def test_it_grows_with_what_is_kept(self, more: dict):
+
+        few = estimate_bytes(Situation(configure(), ROOT), 10)
+        assert estimate_bytes(Situation(configure(**more), ROOT), 10) > 1.1 * few
+
+    def test_the_estimate_is_within_a_factor_of_two_of_a_real_clip(self):
+        """24 frames of 338 x 600, all kept: 12.8 MB of results."""
+
+        situation = Situation(configure(keep_frames=True), ROOT)
+        growth = estimate_bytes(situation, 1001) - estimate_bytes(situation, 1000)
+        assert 6.4e6 < growth < 25.6e6
+
+
+def test_a_disk_that_may_just_do_stops_nobody(monkeypatch: pytest.MonkeyPatch):
+
+    needed = disk.estimate_bytes(Situation(configure(), ROOT), 10)
+    usage = type("Usage", (), {"free": 0.7 * needed})
+    monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
+    findings = look("draw_video", situation={"videos": videos(10)})
+    assert_unknown(only(findings, "disk space"), "free")
