@@ -23,8 +23,8 @@ from tapeless.gpus import take_gpus
 from tapeless.keypoints import BODY_25, Person, read_person
 from tapeless.outcomes import Rejected
 from tapeless.shape.shapy_bodies import make_body, read_estimate, read_joint_regressor
-from tapeless.shape.shapy_files import BODY_MODEL, require_files
-from tapeless.shape.shapy_workplace import PROGRAM, ShapyError, Workplace
+from tapeless.shape.shapy_files import BODY_MODEL, ShapyError, require_files
+from tapeless.shape.shapy_workplace import PROGRAM, Workplace
 
 log = logging.getLogger(__name__)
 
@@ -86,9 +86,8 @@ def estimate_bodies(
     Raises:
         Rejected: if too few frames show enough of the person, or a body of plausible size.
         MissingFilesError: if the download is not complete.
-        ShapyError: if SHAPY did not do what it should.
+        ShapyError: if SHAPY did not do what it should, or wrote what is no result.
         ContainerError, GpuError: if it could not be run, or did not end well.
-        ShapyResultError: if it wrote what is no result.
     """
     require_files(settings.data)
     names = choose_frames(keypoints, settings.min_frames)
@@ -211,10 +210,11 @@ def _require_results(results: Path, names: Sequence[str], settings: Settings) ->
         name for name in names if not all((results / f"{name}{e}").is_file() for e in endings)
     ]
     if missing:
+        shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
         raise ShapyError(
             f"SHAPY ended without an error, but {len(missing)} of {len(names)} frames have no "
-            f"result ({', '.join(missing[:5])}{', ...' if len(missing) > 5 else ''}). Its log "
-            "above says how far it came. Start again; what is finished is kept."
+            f"result: {shown}. The log of the job says how far it came. Start again; if that does "
+            "not help, test the image by hand as containers/shapy/README.md says."
         )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,10 @@ from numpy.typing import NDArray
 
 from tapeless.bodies import Body
 from tapeless.outcomes import Rejected
+from tapeless.shape.shapy_files import ShapyError
+
+Layout = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Arrays of an archive: kinds of NumPy's types, and shape, by name."""
 
 BACKEND = "shapy"
 MODEL = "SHAPY_A"
@@ -39,7 +43,7 @@ smplx."""
 HEIGHTS_M = (1.0, 2.4)
 """A body outside of this is no estimate of anybody: the shape space knows adults only."""
 
-_ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
+_ARRAYS: Layout = {
     "v_shaped": ("f", (VERTICES, 3)),
     "vertices": ("f", (VERTICES, 3)),
     "faces": ("iu", (FACES, 3)),
@@ -47,17 +51,13 @@ _ARRAYS: dict[str, tuple[str, tuple[int, ...]]] = {
     "center": ("f", (2,)),
     "focal_length_in_px": ("iuf", ()),
 }
-"""What is read of a result: kinds of NumPy's types, and shape."""
+"""What is read of a result."""
 
 _UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 """What reading raises that is cut short, no archive, encrypted, pickled, or says to be endless."""
-
-
-class ShapyResultError(Exception):
-    """A file of SHAPY that is not what SHAPY writes; the message names it and every fault."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,30 +91,38 @@ def read_joint_regressor(body_model: Path) -> NDArray[np.float64]:
     """The matrix (55, 10475) that takes the vertices of an unposed SMPL-X body to its joints.
 
     Raises:
-        ShapyResultError: if the file is no SMPL-X body model.
+        ShapyError: if the file is no SMPL-X body model.
     """
-    (regressor,) = _read(body_model, {"J_regressor": ("f", (len(JOINT_NAMES), VERTICES))})
-    return regressor.astype(np.float64)
+    wanted: Layout = {"J_regressor": ("f", (len(JOINT_NAMES), VERTICES))}
+    try:
+        return _read(body_model, wanted)["J_regressor"].astype(np.float64)
+    except _NotAsWantedError as error:
+        raise ShapyError(
+            f"{body_model} is no body model of SMPL-X ({error}). Download it again."
+        ) from error
 
 
 def read_estimate(path: Path) -> Estimate:
     """Reads SHAPY's result for one frame; nothing in it is executed.
 
     Raises:
-        ShapyResultError: naming the file, and every array that is not as SHAPY writes it.
+        ShapyError: naming the frame, and every array that is not as SHAPY writes it.
     """
-    v_shaped, vertices, faces, transl, center, focal = _read(path, _ARRAYS)
-    if faces.min() < 0 or faces.max() >= VERTICES:
-        raise ShapyResultError(f"{path}: faces names vertices that are not there")
-    if focal <= 0 or vertices[:, 2].min() + transl[2] <= 0:
-        raise ShapyResultError(f"{path}: the body is not before the camera")
+    try:
+        content = _read(path, _ARRAYS)
+        _check_values(content)
+    except _NotAsWantedError as error:
+        raise ShapyError(
+            f"What SHAPY wrote of {path.stem} is no result: {error}. Start again; if that does not "
+            "help, test the image by hand as containers/shapy/README.md says."
+        ) from error
     return Estimate(
-        v_shaped.astype(np.float64),
-        vertices.astype(np.float64),
-        faces.astype(np.int32),
-        transl.astype(np.float64),
-        center.astype(np.float64),
-        float(focal),
+        v_shaped=content["v_shaped"].astype(np.float64),
+        vertices=content["vertices"].astype(np.float64),
+        faces=content["faces"].astype(np.int32),
+        transl=content["transl"].astype(np.float64),
+        center=content["center"].astype(np.float64),
+        focal_length_in_px=float(content["focal_length_in_px"]),
     )
 
 
@@ -160,20 +168,22 @@ def make_body(
     )
 
 
-def _read(path: Path, wanted: dict[str, tuple[str, tuple[int, ...]]]) -> list[NDArray[Any]]:
+class _NotAsWantedError(Exception):
+    """What is wrong with the content of a file."""
+
+
+def _read(path: Path, wanted: Layout) -> dict[str, NDArray[Any]]:
     try:
         with np.load(path, allow_pickle=False) as archive:
             arrays = {name: archive[name] for name in wanted if name in archive}
     except _UNREADABLE as error:
-        raise ShapyResultError(f"{path} cannot be read: {error}") from error
+        raise _NotAsWantedError(f"it cannot be read: {error}") from error
     if faults := list(_find_faults(arrays, wanted)):
-        raise ShapyResultError(f"{path}: {'; '.join(faults)}")
-    return [arrays[name] for name in wanted]
+        raise _NotAsWantedError("; ".join(faults))
+    return arrays
 
 
-def _find_faults(
-    arrays: dict[str, NDArray[Any]], wanted: dict[str, tuple[str, tuple[int, ...]]]
-) -> Iterator[str]:
+def _find_faults(arrays: Mapping[str, NDArray[Any]], wanted: Layout) -> Iterator[str]:
     for name, (kinds, shape) in wanted.items():
         if name not in arrays:
             yield f"{name} is missing"
@@ -182,3 +192,12 @@ def _find_faults(
             yield f"{name} is {found.dtype} of shape {found.shape}, allowed is {shape}"
         elif not np.isfinite(arrays[name]).all():
             yield f"{name} has values that are not finite"
+
+
+def _check_values(content: Mapping[str, NDArray[Any]]) -> None:
+    faces = content["faces"]
+    if faces.min() < 0 or faces.max() >= VERTICES:
+        raise _NotAsWantedError(f"faces names vertices {faces.min()} to {faces.max()}")
+    nearest = content["vertices"][:, 2].min() + content["transl"][2]
+    if content["focal_length_in_px"] <= 0 or nearest <= 0:
+        raise _NotAsWantedError("the body is not before the camera")

@@ -35,6 +35,10 @@ Source: documentation/INSTALL.md and regressor/configs/b2a_expose_hrnet_demo.yam
 """
 
 
+class ShapyError(Exception):
+    """SHAPY cannot run here, or did not do what it should; the message says what to do."""
+
+
 def find_missing_files(data: Path) -> list[MissingFile]:
     """The files that SHAPY needs and that its folder `data` lacks; an empty file is none."""
     return [
@@ -42,6 +46,16 @@ def find_missing_files(data: Path) -> list[MissingFile]:
         for target, (what, source) in _NEEDED.items()
         if not _has_content(data / target)
     ]
+
+
+def find_linked_files(data: Path) -> dict[str, Path]:
+    """Files that SHAPY needs and that are kept outside of `data`: where, by their path in it.
+
+    A container that sees `data` does not see where a link out of it leads.
+    """
+    places = {target: (data / target).resolve() for target in _NEEDED}
+    folder = data.resolve()
+    return {name: place for name, place in places.items() if not place.is_relative_to(folder)}
 
 
 def require_files(data: Path) -> None:

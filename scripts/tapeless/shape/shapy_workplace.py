@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeless.containers import Mount, load_images
-from tapeless.shape.shapy_files import CHECKPOINT
+from tapeless.shape.shapy_files import CHECKPOINT, ShapyError, find_linked_files
 
 PROGRAM = "shapy"
 CONFIG_FILE = "configs/b2a_expose_hrnet_demo.yaml"
@@ -20,10 +20,6 @@ DATA_FOLDER = "../data"
 """Where SHAPY looks for the user's download: from the folder that it must be run in."""
 
 _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
-
-
-class ShapyError(Exception):
-    """SHAPY cannot run here, or did not do what it should; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +68,10 @@ class Workplace:
     @property
     def mounts(self) -> tuple[Mount, ...]:
         """What SHAPY needs to see; it can change nothing but its own `work`."""
+        linked = find_linked_files(self.data).items()
         return (
             Mount(self.data, self.data_inside),
+            *(Mount(place, posixpath.join(self.data_inside, name)) for name, place in linked),
             Mount(self.folder / "inputs"),
             Mount(self.folder / "work", writable=True),
         )
