@@ -13,8 +13,11 @@ import yaml
 from scipy.special import ellipe
 from solids import Solid, as_smplx, blocks, stack, together
 
+from containers.standins.shapy.download import make_download
+from containers.standins.shapy.template import make_template
 from tapeless.bodies import Body, InvalidBodyError
 from tapeless.measurements import load_table, measure_body
+from tapeless.shape.shapy_bodies import JOINT_NAMES
 from tapeless.shapy_landmarks import (
     DEFINITIONS_FILE,
     LANDMARKS_FILE,
@@ -190,6 +193,27 @@ def test_both_agree_on_a_torso_without_arms() -> None:
     for name in ("height", "chest", "waist", "hips"):
         assert shapys[f"shapy_{name}"] == pytest.approx(ours[name], abs=0.002)
     assert shapys["shapy_mass"] == pytest.approx(ours["mass"], rel=1e-6)
+
+
+def test_a_body_with_the_open_eyes_of_smplx_is_measured_by_both(tmp_path: Path) -> None:
+    data = make_download(tmp_path)
+    template = make_template()
+    floor = (0, template.vertices[:, 1].min(), 0)
+    body = replace(
+        as_smplx(stack([0, 1.8], 0.1, 0.1, corners=3), LEVELS),
+        vertices=template.vertices - floor,
+        faces=template.faces,
+        joints=template.joints - floor,
+        joint_names=np.array(JOINT_NAMES),
+    )
+
+    ours = measure_body(body)
+    shapys = measure_as_shapy(body, load_landmarks(*find_landmark_files(data)))
+
+    for name in ("chest", "waist"):  # the landmarks lie up to a centimetre apart
+        assert shapys[f"shapy_{name}"] == pytest.approx(ours[name], abs=0.01)
+    assert shapys["shapy_mass"] == pytest.approx(ours["mass"], rel=0.005)
+    assert shapys["shapy_mass"] != pytest.approx(ours["mass"], rel=0.0005)  # whose eyes are closed
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.15])
