@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +42,25 @@ def look(
     return findings
 
 
+def look_from(
+    environment: Mapping[str, str], *rules: str, **groups: Any
+) -> dict[str, list[Finding]]:
+    """What `look` finds in a process with these environment variables besides its own."""
+    inherited = {k: v for k, v in os.environ.items() if k != "CUDA_VISIBLE_DEVICES"}
+    path = os.pathsep.join([str(Path(__file__).parent), str(ROOT / "scripts")])
+    said = subprocess.run(
+        [sys.executable, "-m", "examined", json.dumps([rules, groups])],
+        env=inherited | dict(environment) | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    ).stdout
+    return {
+        name: [Finding(**fields | {"verdict": Verdict(fields["verdict"])}) for fields in findings]
+        for name, findings in json.loads(said).items()
+    }
+
+
 def only(findings: Mapping[str, list[Finding]], name: str) -> Finding:
     """The one finding of that name."""
     (finding,) = findings[name]
@@ -66,3 +90,8 @@ def make_program(path: Path, *lines: str) -> Path:
     path.write_text("\n".join(["#!/bin/sh", *lines]) + "\n", encoding="utf-8")
     path.chmod(stat.S_IRWXU)
     return path
+
+
+if __name__ == "__main__":
+    _rules, _groups = json.loads(sys.argv[1])
+    json.dump(look(*_rules, **_groups), sys.stdout, default=asdict)

@@ -23,6 +23,8 @@ _PAGE = "docs/workstation.md"
 
 def check_cards(situation: Situation) -> Iterator[Finding]:
     """The cards of this machine, if a job that runs asks for one."""
+    if "shapy" in situation.programs and not situation.config["containers"]["gpu"]:
+        yield failed(_NAME, "SHAPY needs one, and gets none", "containers.gpu: true")
     if not situation.rules_on_cards or situation.is_elsewhere:
         return
     try:

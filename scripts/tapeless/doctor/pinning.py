@@ -65,7 +65,8 @@ def replace_digest(text: str, program: str, runtime: str, digest: str) -> tuple[
         )
     before = yaml.safe_load(node.value) if node.style is None else node.value
     start, end = node.start_mark.index, node.end_mark.index
-    return before, f'{text[:start]}"{digest}"{text[end:]}'
+    space = " " if start == end else ""  # nothing stands there yet, not even that
+    return before, f'{text[:start]}{space}"{digest}"{text[end:]}'
 
 
 def _find(node: Node | None, name: str) -> Node | None:

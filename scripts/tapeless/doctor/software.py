@@ -102,12 +102,13 @@ def _has_default(situation: Situation) -> bool:
 
 def _read_pins(situation: Situation) -> dict[str, str]:
     """Versions by distribution, of the environments of the rules that run."""
-    names = {"anny"} if situation.config["shape"]["backend"] == "anny" else set()
-    names |= {"containers"} if situation.programs else set()
-    names |= {"video", "mediapipe", "measure", "pictures"}
+    in_containers = set(situation.programs)
+    unused = {"anny"} if situation.config["shape"]["backend"] != "anny" else set()
+    unused |= set() if in_containers else {"containers"}
     pins: dict[str, str] = {}
-    for name in sorted(names):
-        if situation.runs(*ENVIRONMENTS[name]):
+    for name, rules in ENVIRONMENTS.items():
+        others = {"estimate_pose"} if name == "mediapipe" and "openpose" in in_containers else set()
+        if name not in unused and situation.runs(*(rules - others)):
             text = (situation.project / f"envs/{name}.yaml").read_text(encoding="utf-8")
             pins |= _parse_pins(yaml.safe_load(text))
     return pins
