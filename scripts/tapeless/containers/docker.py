@@ -127,7 +127,10 @@ def _find_image(client: docker.DockerClient, plan: Plan, digest: str) -> str:
     if not plan.settings["pull"]:
         raise ContainerError(docker_faults.unknown_image(plan.entry))
     log.info("pulling %s@%s", name, digest)
-    client.api.pull(f"{name}@{digest}")
+    try:
+        client.api.pull(f"{name}@{digest}")
+    except APIError as error:
+        raise ContainerError(docker_faults.cannot_fetch(plan.entry, error)) from error
     return str(_inspect_image(client, f"{name}@{digest}"))
 
 
@@ -274,15 +277,15 @@ class _Container:
         return Exit(int(state["ExitCode"]), bool(state["OOMKilled"]))
 
     def memory_mb(self) -> float | None:
-        """What the container's processes and its shared memory take, without the cache of files."""
+        """What cannot be given back: without the cache of files, but with shared memory."""
         try:
             stats = self._client.api.stats(self._name, stream=False, one_shot=True)
             parts = stats["memory_stats"]["stats"]
+            # The control groups' version 1 has the sums with those below it under other names.
+            names = [n for n in ("total_active_anon", "total_inactive_anon") if n in parts]
+            return float(sum(parts[n] for n in names or ("active_anon", "inactive_anon"))) / _MB
         except (*Failures, KeyError, json.JSONDecodeError):
             return None  # it ends just now
-        if "anon" in parts:  # cgroups, version 2
-            return float(parts["anon"] + parts["shmem"]) / _MB
-        return float(parts["total_rss"] + parts.get("total_shmem", 0)) / _MB
 
 
 class _Frames:

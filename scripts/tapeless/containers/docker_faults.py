@@ -48,6 +48,15 @@ def unknown_image(entry: ImageEntry) -> str:
     )
 
 
+def cannot_fetch(entry: ImageEntry, error: APIError) -> str:
+    """The sentence about an image that the registry does not give."""
+    return (
+        f"the image {entry.docker.image} ({entry.docker.digest}) is not on this machine and cannot "
+        f"be fetched: {error.explanation or error}. If the registry asks who you are: docker "
+        f"login. Else get the image as {entry.page} says"
+    )
+
+
 @contextmanager
 def translated(plan: Plan) -> Iterator[None]:
     """Turns what the daemon refuses in this block into a `ContainerError`."""
@@ -65,7 +74,7 @@ def translated(plan: Plan) -> Iterator[None]:
 
 def _explain(plan: Plan, error: APIError) -> ContainerError:
     said = str(error.explanation or error)
-    image, program = plan.entry.docker.image, plan.job.program
+    program = plan.job.program
     if "could not select device driver" in said or "nvidia-container" in said:
         return ContainerError(
             f"Docker cannot give {program} a graphics card: install nvidia-container-toolkit, then "
@@ -83,11 +92,9 @@ def _explain(plan: Plan, error: APIError) -> ContainerError:
             f"Docker's daemon does not see a folder that this user sees: {said}. On a network "
             "drive that root may not read, choose containers.runtime: apptainer, or another folder"
         )
-    if "executable file not found" in said or "no such file or directory" in said:
+    if "rlimit" in said:
         return ContainerError(
-            f"the image {image} has no program {plan.command[0]}, or no folder "
-            f"{plan.entry.workdir}: build it again as {plan.entry.page} says, or correct the entry "
-            f"{program} of {plan.settings['images']}. Docker said: {said}"
+            f"Docker may not set a limit of containers.ulimits; correct it. Docker said: {said}"
         )
     return ContainerError(
         f"Docker cannot run {program}: {said}. If that does not tell what to do, look at the log "

@@ -15,6 +15,11 @@ NO_SPACE = re.compile(r"no space left on device|disk quota exceeded", re.IGNOREC
 
 _NO_SHARED_MEMORY = re.compile(r"shared memory|/dev/shm|/torch_\d", re.IGNORECASE)
 _NO_GPU_MEMORY = re.compile(r"cuda.*out of memory", re.IGNORECASE)
+# What the first process of a container says, that of Docker (tini) and that of Apptainer.
+_NO_PROGRAM = re.compile(
+    r"exec .* failed: No such file|executable file .* not found|FATAL: .*stat "
+)
+_NOT_STARTED = (126, 127, 255)
 _KILLED = 128 + 9
 _FULL_BYTES = 1_000_000
 
@@ -47,6 +52,11 @@ def _explain(plan: Plan, ended: Exit, last_lines: Sequence[str]) -> tuple[str, s
         return "disk_full", (
             f"{name} failed because a disk is full: make room where {plan.job.output} lies (df -h "
             "shows how much there is), or move the results to a larger one"
+        )
+    if ended.status in _NOT_STARTED and _NO_PROGRAM.search(said):
+        return "failed", (
+            f"there is no program {plan.command[0]} in the image of {name}: build it again as "
+            f"{plan.entry.page} says, or correct its entry in {plan.settings['images']}"
         )
     if ended.status == _KILLED:
         return "failed", (

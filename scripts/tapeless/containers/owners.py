@@ -60,7 +60,7 @@ def _started(pid: int) -> str | None:
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()  # the name before may hold anything
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
     return None if fields[0] in _DEAD_STATES else f"{boot}/{fields[19]}"
 
 
