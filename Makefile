@@ -28,6 +28,8 @@ lint: setup-dev ## run all checks of style and types
 	$(BIN)/snakefmt --check Snakefile workflow rules benchmarks
 	$(BIN)/snakemake --lint
 	$(BIN)/mypy
+	@# there is no hadolint for other processors
+	[ "$$(uname -m)" != x86_64 ] || $(BIN)/hadolint containers/*/Dockerfile tests/containers/standins/*/Dockerfile
 
 format: setup-dev ## put everything into the style that `make lint` checks
 	$(BIN)/ruff check --fix .
