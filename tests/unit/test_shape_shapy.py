@@ -1,0 +1,347 @@
+"""SHAPY as a backend: a body for each frame, and nothing from a SHAPY that went wrong.
+
+SHAPY itself is stood in for by a program that has its command line, its files, its silences and its
+failures (tests/containers/standins/shapy), run on this machine itself.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from puppets import standing
+
+from containers.standins.shapy.download import CHECKPOINT, make_download
+from shapy_videos import Video, install
+from tapeless.containers import ContainerFailedError, Job
+from tapeless.downloads import MissingFilesError
+from tapeless.keypoints import BODY_25, Person, PoseFileError, write_people
+from tapeless.measurements import measure_body
+from tapeless.outcomes import Outcome, Rejected
+from tapeless.shape import shapy
+from tapeless.shape.shapy import choose_frames
+from tapeless.shape.shapy_files import ShapyError
+from tapeless.shape.shapy_workplace import Workplace
+
+
+@pytest.fixture(scope="module")
+def regressor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """SHAPY's folder, with a complete download beside it."""
+    folder = tmp_path_factory.mktemp("shapy")
+    make_download(folder / "data")
+    return install(folder)
+
+
+@pytest.fixture
+def video(tmp_path: Path, regressor: Path, monkeypatch: pytest.MonkeyPatch) -> Video:
+    """Four frames of somebody, and one card to give away, whether this machine has one or not."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
+    return Video.on_host(tmp_path / "video", regressor)
+
+
+@pytest.fixture
+def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Job]]:
+    """Puts lines and files in the place of a run."""
+
+    def put(*lines: str) -> list[Job]:
+        jobs: list[Job] = []
+
+        def run(job: Job, settings: object, *, usage_file: Path, listener: Any) -> None:
+            jobs.append(job)
+            for line in lines:
+                listener(line)
+
+        monkeypatch.setattr(shapy, "run_container", run)
+        return jobs
+
+    return put
+
+
+def with_points(count: int, confidence: float = 0.9) -> Person:
+    """Somebody of whom the first points of BODY_25 were found."""
+    points = standing().points.copy()
+    points[:, 2] = confidence
+    return Person(np.where(np.arange(25)[:, None] < count, points, 0))
+
+
+def write_keypoints(folder: Path, *people: Person) -> Path:
+    for number, person in enumerate(people, start=1):
+        write_people(folder / f"frame_{number:06d}.json", [person])
+    return folder
+
+
+# what comes of it
+
+
+def test_there_is_a_body_for_each_usable_frame_in_time_order_and_nothing_else(video):
+    outcome = video.estimate()
+    bodies = video.read_bodies()
+    assert outcome == Outcome(counts={"estimates": 4, "frames_used": 4})
+    assert [body.frames.tolist() for body in bodies] == [[name] for name in video.names]
+    assert video.written == sorted(["outcome.json", *(f"estimate_{n}.npz" for n in range(1, 5))])
+    assert {(b.topology, b.backend, b.backend_version, b.scale) for b in bodies} == {
+        ("smplx", "shapy", "SHAPY_A", "estimated")
+    }
+    assert json.loads((video.folder / "usage.json").read_text())["program"] == "shapy"
+
+
+def test_the_bodies_can_be_measured_and_differ_as_estimates_do(video):
+    video.estimate()
+    heights = [measure_body(body)["height"] for body in video.read_bodies()]
+    assert min(heights) > 1.6
+    assert max(heights) < 1.85
+    assert len(set(heights)) == 4
+
+
+def test_a_known_stature_is_the_stature_of_every_body(video):
+    outcome = video.estimate(stature_m=1.9)
+    bodies = video.read_bodies()
+    assert outcome.is_ok
+    assert {body.scale for body in bodies} == {"known_height"}
+    assert [measure_body(body)["height"] for body in bodies] == pytest.approx([1.9] * 4, abs=1e-5)
+
+
+def test_the_body_is_seen_where_the_person_is(video):
+    video.estimate(stature_m=1.6)
+    for body, person in zip(video.read_bodies(), video.people, strict=True):
+        (points,), (focal,), (center,) = (
+            body.posed_vertices, body.camera_focal_px, body.camera_center_px,
+        )  # fmt: skip
+        seen = points[:, :2] * focal / points[:, 2:] + center
+        left, top, right, bottom = person.box
+        middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
+        assert middle == pytest.approx([(left + right) / 2, (top + bottom) / 2], abs=15)
+        assert np.ptp(seen[:, 1]) == pytest.approx((bottom - top) / 0.93, rel=0.08)
+
+
+def test_meshes_and_pictures_are_kept_when_asked_for(video):
+    video.estimate(meshes=True, pictures=True)
+    kept = [name for name in video.written if name.startswith("shapy/")]
+    endings = (".ply", "_hd_stage_02_overlay.png")
+    assert kept == sorted(f"shapy/{name}{ending}" for name in video.names for ending in endings)
+
+
+def test_a_rejected_video_is_handed_on_and_nothing_runs(video, pretend):
+    jobs = pretend()
+    Outcome("no_person", "Nobody is there.").write(video.keypoints)
+    assert video.estimate() == Outcome("no_person", "Nobody is there.")
+    assert jobs == []
+
+
+# what it is given
+
+
+def test_only_the_usable_frames_are_looked_at(video):
+    (video.keypoints / "frame_000002.json").unlink()
+    video.estimate()
+    used = [body.frames[0] for body in video.read_bodies()]
+    assert used == [name for name in video.names if name != "frame_000002"]
+
+
+def test_the_command_is_that_of_the_contract(tmp_path, regressor, video):
+    settings = {"runtime": "docker", "images": str(video.folder / "images.yaml")}
+    place = Workplace.at(tmp_path, regressor.parent / "data", settings)
+    assert " ".join(place.arguments(meshes=False, pictures=True)) == (
+        "--exp-cfg configs/b2a_expose_hrnet_demo.yaml "
+        f"--output-folder {tmp_path}/work/results --datasets openpose --split test "
+        "--save-params true --save-mesh false --save-vis true "
+        f"--exp-opts output_folder={tmp_path}/work/model part_key=pose "
+        f"datasets.pose.openpose.data_folder={tmp_path}/inputs "
+        "datasets.pose.openpose.img_folder=images datasets.pose.openpose.keyp_folder=keypoints "
+        "datasets.batch_size=1 datasets.pose_shape_ratio=1.0 datasets.pose.num_workers.test=0"
+    )
+
+
+def test_shapy_finds_the_download_at_its_side_and_can_write_to_its_own_folder_only(tmp_path, video):
+    settings = {"runtime": "docker", "images": str(video.folder / "images.yaml")}
+    place = Workplace.at(tmp_path, video.data, settings)
+    assert {(m.source, m.target, m.writable) for m in place.mounts} == {
+        (video.data, "/opt/shapy/data", False),
+        (tmp_path / "inputs", None, False),
+        (tmp_path / "work", None, True),
+    }
+    place.stage(video.frames, video.keypoints, video.names[:2])
+    linked = (tmp_path / "work/model/checkpoints").readlink()
+    assert str(linked) == f"/opt/shapy/data/{Path(CHECKPOINT).parent}"
+    staged = sorted(path.name for path in (tmp_path / "inputs").rglob("frame_*"))
+    assert staged == [f"{n}.{e}" for n in video.names[:2] for e in ("json", "png")]
+
+
+def test_files_that_are_linked_out_of_the_download_are_seen_too(tmp_path, video):
+    data = tmp_path / "data"
+    shutil.copytree(video.data, data)
+    (data / "body_models").rename(tmp_path / "models")
+    (data / "body_models").symlink_to(tmp_path / "models")
+    settings = {"runtime": "docker", "images": str(video.folder / "images.yaml")}
+    place = Workplace.at(tmp_path, data, settings)
+    name = "smplx/SMPLX_NEUTRAL.npz"
+    assert {m.target: m.source for m in place.mounts}[f"/opt/shapy/data/body_models/{name}"] == (
+        tmp_path / "models" / name
+    )
+
+
+@pytest.mark.parametrize("name", ["a b #1", "it's: {x}", 'say "é" ~'])
+def test_folders_may_have_names_that_mean_something_in_yaml(tmp_path, video, name):
+    other = Video.on_host(tmp_path / name, Path(video.entry["host"]["workdir"]))
+    assert other.estimate().is_ok
+
+
+def test_a_folder_that_shapy_would_take_for_a_variable_is_refused(tmp_path, video):
+    other = Video.on_host(tmp_path / "${HOME}", Path(video.entry["host"]["workdir"]))
+    with pytest.raises(ShapyError, match="start of a variable: choose another folder"):
+        other.estimate()
+
+
+# people whom SHAPY leaves out without a word
+
+
+def test_frames_with_too_little_to_see_are_left_out_and_named_in_the_log(video, caplog):
+    write_people(video.keypoints / "frame_000003.json", [with_points(5)])
+    with caplog.at_level(logging.WARNING):
+        outcome = video.estimate()
+    assert outcome.counts == {"estimates": 3, "frames_used": 3}
+    assert "frame_000003 is left out: SHAPY believes in 5 points, where it needs 6" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("name", "confidence", "is_believed"),
+    [("Nose", 0.05, True), ("Nose", 0.04, False), ("Neck", 0.4, True), ("Neck", 0.39, False),
+     ("LWrist", 0.2, True), ("RWrist", 0.19, False)],
+)  # fmt: skip
+def test_how_sure_a_point_must_be_depends_on_what_it_is_of(tmp_path, name, confidence, is_believed):
+    others = [n for n in BODY_25 if n not in ("Nose", "Neck", "LWrist", "RWrist")][:5]
+    points = standing().points.copy()
+    keep = np.isin(BODY_25, [*others, name])[:, None]
+    points[BODY_25.index(name), 2] = confidence
+    keypoints = write_keypoints(tmp_path, Person(np.where(keep, points, 0)), standing())
+    assert ("frame_000001" in choose_frames(keypoints)) == is_believed
+
+
+def test_points_on_one_line_are_too_little(tmp_path, caplog):
+    line = standing(width=0.0)
+    assert choose_frames(write_keypoints(tmp_path, line, standing())) == ["frame_000002"]
+    assert "lie on one line" in caplog.text
+
+
+def test_too_few_frames_reject_the_video_before_anything_runs(video, pretend):
+    jobs = pretend()
+    for name in video.names[:2]:
+        write_people(video.keypoints / f"{name}.json", [with_points(5)])
+    outcome = video.estimate(min_frames=3)
+    assert (outcome.code, outcome.counts) == ("too_few_frames", {"frames_used": 2})
+    assert "Only 2 of the 4 usable frames" in outcome.reason
+    assert (jobs, video.written) == ([], ["outcome.json"])
+
+
+def test_nobody_left_is_a_rejection_whatever_is_asked_for(tmp_path):
+    with pytest.raises(Rejected, match="Only 0 of the 1"):
+        choose_frames(write_keypoints(tmp_path, with_points(3)), min_frames=0)
+
+
+def test_two_people_in_a_file_are_a_fault_of_the_program(tmp_path):
+    write_people(tmp_path / "frame_000001.json", [standing(), standing()])
+    with pytest.raises(PoseFileError, match="2 people where one is expected"):
+        choose_frames(tmp_path)
+
+
+# SHAPY that goes wrong
+
+
+def test_nothing_runs_without_the_weights(video, tmp_path, pretend):
+    jobs = pretend()
+    data = tmp_path / "data"
+    shutil.copytree(video.data, data)
+    (data / CHECKPOINT).unlink()
+    with pytest.raises(MissingFilesError, match=r"shapy\.is\.tue\.mpg\.de"):
+        video.estimate(data=data)
+    assert (jobs, video.written) == ([], [])
+
+
+def test_a_shapy_that_loses_its_weights_is_stopped(video, tmp_path, monkeypatch):
+    """Such as a network drive that goes away: SHAPY itself would end well, with random bodies."""
+    regressor = install(tmp_path / "other")
+    shutil.copytree(video.data, regressor.parent / "data")
+    other = Video.on_host(tmp_path / "v", regressor)
+    checkpoint = regressor.parent / "data" / CHECKPOINT
+    monkeypatch.setattr(shapy, "require_files", lambda data: checkpoint.unlink())
+    with pytest.raises(ShapyError, match=r"did not load its weights.*No checkpoint found"):
+        other.estimate()
+    assert other.written == []
+
+
+def test_other_weights_are_none(video):
+    with pytest.raises(ShapyError, match=r"did not load its weights.*expose/body_only"):
+        video.estimate("other_weights")
+    assert video.written == []
+
+
+def test_a_log_that_says_nothing_of_weights_is_no_proof_of_them(video, pretend):
+    pretend("Use joint regressor: True")
+    with pytest.raises(ShapyError, match="its log says nothing of any"):
+        video.estimate()
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [("skip_some", "1 of 4 frames have no result"), ("half", "1 of 4 frames have no result")],
+)
+def test_a_frame_without_a_result_is_never_passed_over(video, mode, names):
+    with pytest.raises(ShapyError, match=names):
+        video.estimate(mode)
+    assert video.written == []
+
+
+def test_a_picture_that_was_asked_for_is_part_of_the_result(video, monkeypatch):
+    monkeypatch.setattr(
+        Workplace,
+        "arguments",
+        lambda self, *, meshes, pictures, asked=Workplace.arguments: asked(
+            self, meshes=meshes, pictures=False
+        ),
+    )
+    with pytest.raises(ShapyError, match="4 of 4 frames have no result"):
+        video.estimate(pictures=True)
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"),
+    [("nan", "v_shaped has values that are not finite"), ("pickle", "Object arrays cannot be")],
+)
+def test_results_that_are_none_fail_the_job(video, mode, words):
+    with pytest.raises(ShapyError, match=f"What SHAPY wrote of frame_000001 is no result.*{words}"):
+        video.estimate(mode)
+    assert video.written == []
+
+
+def test_bodies_of_no_plausible_size_reject_the_video(video, caplog):
+    outcome = video.estimate("giant")
+    assert outcome.code == "no_fit"
+    assert "in 0 of 4 frames, where at least 3 are needed" in outcome.reason
+    assert "frame_000001 is left out: the body is 5." in caplog.text
+    assert video.written == ["outcome.json"]
+
+
+def test_a_crash_is_a_crash(video):
+    with pytest.raises(ContainerFailedError, match="illegal memory access") as error:
+        video.estimate("crash")
+    assert error.value.status == 1
+    assert video.written == []
+
+
+@pytest.mark.parametrize(("mode", "gpus"), [("", 0), ("no_gpu_memory", 1)])
+def test_without_a_card_it_says_what_is_needed(video, mode, gpus):
+    with pytest.raises(ShapyError, match=r"no graphics card.*containers.gpu must be true"):
+        video.estimate(mode, gpus=gpus)
+
+
+def test_a_shapy_of_this_machine_that_reads_another_download_is_refused(video, tmp_path):
+    shutil.copytree(video.data, tmp_path / "data")
+    with pytest.raises(Exception, match=r"nothing can be mounted: make .* a link to it"):
+        video.estimate(data=tmp_path / "data")
