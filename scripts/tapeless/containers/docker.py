@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import logging
 import os
+import socket
 import struct
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import docker
@@ -187,8 +188,11 @@ class DockerProgram:
                 for warning in created.get("Warnings") or ():
                     log.info("Docker says: %s", warning)
                 said = api.attach_socket(name, {"stdout": 1, "stderr": 1, "stream": 1})
-                api.start(name)
-                yield _Container(self._client, name, said)
+                try:
+                    api.start(name)
+                    yield _Container(self._client, name, said)
+                finally:
+                    _hang_up(said)
             finally:
                 _remove(self._client, name)
 
@@ -252,6 +256,13 @@ def _environment(plan: Plan) -> dict[str, str]:
 def _port(port: str) -> tuple[str, str]:
     number, _, protocol = port.partition("/")
     return number, protocol or "tcp"
+
+
+def _hang_up(said: Any) -> None:  # noqa: ANN401 - the SDK's, of a kind for each transport
+    """Reads no more of what a container says; the daemon would wait for it with the removal."""
+    with suppress(OSError):
+        getattr(said, "_sock", said).shutdown(socket.SHUT_RDWR)
+    said.close()
 
 
 class _Container:
