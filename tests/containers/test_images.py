@@ -1,4 +1,4 @@
-"""What of the images can be built where no registry is reached: the gate of licences, and ffmpeg."""
+"""What of the images is built where no registry is reached: the gate of licences, and ffmpeg."""
 
 from __future__ import annotations
 
