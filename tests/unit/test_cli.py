@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
+import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,6 +15,8 @@ from click.testing import CliRunner, Result
 from snakemake.cli import parse_config
 
 from tapeless.cli import main
+
+ROOT = Path(__file__).parents[2]
 
 
 def call(*arguments: str | Path) -> Result:
@@ -114,6 +120,133 @@ def test_run_hands_folders_on_whatever_their_names(
     }
 
 
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder to run Snakemake in: the configuration and the images of tapeless, and Apptainer."""
+    for name in ("config/config.yaml", "containers/images.yaml"):
+        (tmp_path / name).parent.mkdir()
+        shutil.copy2(ROOT / name, tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return tmp_path
+
+
+class TestDoctor:
+    """What each line says: test_doctor*.py."""
+
+    def test_a_machine_that_serves_has_status_0_and_a_table(self, folder: Path) -> None:
+        said = call("doctor")
+        assert said.exit_code == 0, said.output
+        assert re.search(r"^ffmpeg +ok +\d+\.\d+ \(", said.output, flags=re.MULTILINE)
+        assert said.output.endswith("mediapipe and anny can run here, as far as can be told.\n")
+
+    def test_one_failure_is_status_1_and_its_line_ends_with_the_remedy(self, folder: Path) -> None:
+        (folder / "results").write_text("in the way", encoding="utf-8")
+        said = call("doctor")
+        assert said.exit_code == 1
+        (line,) = (line for line in said.output.splitlines() if "FAILED" in line)
+        assert line.startswith("results ")
+        assert "pathvars.results: another folder" in line.split(" -> ")[-1]
+        assert "1 thing(s) to mend before mediapipe and anny can run" in said.output
+
+    def test_it_examines_the_route_that_is_chosen(self, folder: Path) -> None:
+        said = call("doctor", "--configfile", ROOT / "config/reference.yaml")
+        assert said.exit_code == 1
+        assert "pose.openpose.models must be given" in said.output
+        assert re.search(r"^image shapy +FAILED +no digest", said.output, flags=re.MULTILINE)
+        assert "body model" not in said.output
+
+    def test_single_keys_go_over_files(self, folder: Path) -> None:
+        reference = ("--configfile", ROOT / "config/reference.yaml")
+        keys = ("pose={backend: mediapipe}", "shape={backend: anny}", "keep_frames=true")
+        said = call("doctor", *reference, *(part for key in keys for part in ("--config", key)))
+        assert said.exit_code == 0, said.output
+
+    @pytest.mark.parametrize("keys", [("--config", "pose"), ("--configfile", "none.yaml")])
+    def test_wrong_options_are_told_from_failures(self, folder: Path, keys: tuple[str]) -> None:
+        assert call("doctor", *keys).exit_code == 2
+
+    def test_a_configuration_that_cannot_be_understood_is_all_that_is_said(
+        self, folder: Path
+    ) -> None:
+        said = call("doctor", "--config", "shape={device: tpu}")
+        assert said.exit_code == 1
+        first, *rest = said.output.splitlines()
+        assert first.startswith("configuration  FAILED   shape.device must be one of cpu, cuda")
+        assert "ffmpeg" not in "".join(rest)
+
+    def test_environments_that_snakemake_makes_are_left_to_it(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("PATH", "")
+        assert call("doctor").exit_code == 1
+        assert call("doctor", "--use-conda").exit_code == 0
+
+    def test_elsewhere_it_examines_the_folder_of_tapeless(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        said = call("doctor")
+        assert said.exit_code == 0, said.output
+        assert "profiles/default" in said.output
+        assert list(tmp_path.iterdir()) == []
+
+    @pytest.mark.parametrize("package", ["pandas", "numpy", "docker", "pynvml", "torch", "cv2"])
+    def test_it_starts_where_packages_are_missing(self, folder: Path, package: str) -> None:
+        """That is what it is for."""
+        code = f"import sys; sys.modules[{package!r}] = None; from tapeless.cli import main; main()"
+        command = [sys.executable, "-c", code, "doctor", "--config", "pose={backend: openpose}"]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        assert said.returncode == 1
+        assert re.search(r"^packages +FAILED +not installed: ", said.stdout, flags=re.MULTILINE)
+        assert said.stderr == ""
+
+
+class TestPin:
+    @pytest.fixture(autouse=True)
+    def image(self, folder: Path) -> None:
+        """An image of Apptainer for OpenPose."""
+        (folder / "openpose.sif").write_bytes(b"image")
+        file = folder / "containers/images.yaml"
+        text = file.read_text(encoding="utf-8")
+        text = text.replace("apptainer: {image: null", "apptainer: {image: openpose.sif", 1)
+        file.write_text(text, encoding="utf-8")
+
+    def pin(self, *programs: str) -> Result:
+        return call("pin", *programs, "--config", "containers={runtime: apptainer}")
+
+    def test_it_says_what_it_changed_and_then_that_there_is_nothing_to_change(self) -> None:
+        digest = f"sha256:{hashlib.sha256(b'image').hexdigest()}"
+        said = self.pin("openpose")
+        assert said.exit_code == 0
+        assert said.output == f"openpose has {digest} in containers/images.yaml (was None).\n"
+        assert "already" in self.pin("openpose").output
+
+    def test_from_then_on_the_doctor_is_content_with_the_image(self, folder: Path) -> None:
+        self.pin("openpose")
+        said = call(
+            "doctor",
+            *("--config", "pose={backend: openpose}"),
+            *("--config", "containers={runtime: apptainer}"),
+        )
+        assert "no digest" not in said.output
+
+    @pytest.mark.parametrize(
+        ("program", "why"), [("shapy", "names no image"), ("openpoze", "did you mean openpose?")]
+    )
+    def test_what_cannot_be_pinned_fails_and_changes_nothing(
+        self, folder: Path, program: str, why: str
+    ) -> None:
+        before = (folder / "containers/images.yaml").read_bytes()
+        said = self.pin(program)
+        assert said.exit_code == 1
+        assert why in said.output
+        assert (folder / "containers/images.yaml").read_bytes() == before
+
+    def test_no_program_is_a_mistake(self) -> None:
+        assert self.pin().exit_code == 2
+
+
 def test_help_names_every_command() -> None:
     said = call("--help")
-    assert {"demo", "run", "show"} <= set(said.output.split())
+    assert {"demo", "run", "show", "doctor", "pin"} <= set(said.output.split())
