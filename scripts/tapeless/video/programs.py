@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CONTAINER_PROGRAM = "ffmpeg"
 """The entry of `containers/images.yaml` whose image has both tools."""
 
+_NOT_FOUND = 127
+
 
 class MediaToolError(RuntimeError):
     """ffmpeg or ffprobe could not do its work, and the video is not known to be at fault."""
@@ -146,6 +148,11 @@ class _Contained:
             raise MediaToolError(
                 f"{self._name} was killed by the kernel, as it took more memory than a container "
                 "may: raise containers.memory_mb"
+            )
+        if ended.status == _NOT_FOUND:
+            raise MediaToolError(
+                f"the image of {CONTAINER_PROGRAM} lacks {self._name}: build it again as "
+                "containers/ffmpeg/README.md says"
             )
         is_signal = 128 < ended.status <= 128 + signal.NSIG
         return 128 - ended.status if is_signal else ended.status
