@@ -135,6 +135,11 @@ class TestDiskSpace:
         finding = only(look("draw_video", situation={"videos": videos(3)}), "disk space")
         assert "for 1 videos to measure" in finding.found
 
+    def test_a_file_system_that_does_not_say_stops_nobody(self):
+        """Like /proc, which holds 0 of 0 bytes."""
+        situation = {"results": Path("/proc/results"), "videos": videos(3)}
+        assert_unknown(only(look("draw_video", situation=situation), "disk space"), "does not say")
+
     @pytest.mark.parametrize(
         "more",
         [
@@ -164,7 +169,7 @@ class TestDiskSpace:
 def test_a_disk_that_may_just_do_stops_nobody(monkeypatch: pytest.MonkeyPatch):
 
     needed = disk.estimate_bytes(Situation(configure(), ROOT), 10)
-    usage = type("Usage", (), {"free": 0.7 * needed})
+    usage = type("Usage", (), {"total": 2 * needed, "free": 0.7 * needed})
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
     findings = look("draw_video", situation={"videos": videos(10)})
     assert_unknown(only(findings, "disk space"), "free")

@@ -110,10 +110,11 @@ def test_two_runs_in_one_folder_do_not_meet(project: Project, footage: Path):
 def test_a_fault_of_the_machine_fails_loudly_and_leaves_finished_results_untouched(
     finished: Project, tmp_path: Path, footage: Path
 ):
-    """The machine loses ffprobe; a new video cannot be read, and another is changed meanwhile."""
+    """ffprobe fails at its work; a new video cannot be read, and another is changed meanwhile."""
     broken = tmp_path / "broken"
     broken.mkdir()
-    (broken / "ffprobe").write_text("#!/bin/sh\nexit 127\n", encoding="utf-8")
+    says_its_version = '[ "$1" = -version ] && exec echo ffprobe version 7.1\n'
+    (broken / "ffprobe").write_text(f"#!/bin/sh\n{says_its_version}exit 127\n", encoding="utf-8")
     (broken / "ffprobe").chmod(stat.S_IRWXU)
     before = reports(finished)
     shutil.copy2(footage, finished.folder / "videos/new.mp4")

@@ -42,8 +42,11 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
         for name in situation.videos
         if not (situation.results / "videos" / name / "outcome.json").exists()
     ]
-    free = shutil.disk_usage(_existing(situation.results)).free
-    needed = estimate_bytes(situation, len(videos))
+    usage = shutil.disk_usage(_existing(situation.results))
+    if usage.total == 0:  # as some file systems have it that are no disk
+        yield unknown("disk space", "the file system does not say how much there is")
+        return
+    free, needed = usage.free, estimate_bytes(situation, len(videos))
     found = f"{_amount(free)} free; about {_amount(needed)} for {len(videos)} videos to measure"
     if free < needed / 2:
         yield failed("disk space", found, "pathvars.results: a larger disk (config/README.md)")
