@@ -10,8 +10,9 @@ six points are left out without a word, and of several in one picture the last o
 others; when nobody is left, it ends with the Python error of the real one.
 
 Its body model is the one of the download (download.py makes one that is like SMPL-X). The shape
-depends on the picture, the pose on the keypoints: arms and legs are turned in the picture's plane
-until they lie along them, and the camera is the one that brings the joints nearest to the points.
+depends on the picture, the pose on the keypoints: trunk, arms and legs are turned in the plane of
+the picture until they lie along them, and the camera is the one that brings the joints nearest to
+the points.
 
 Environment (`containers.environment` hands it in):
 
@@ -85,7 +86,7 @@ MEMORY_GUARD, DISK_GUARD = 4 << 30, 256 << 20
 SAME = {1: 12, 2: 17, 3: 19, 4: 21, 5: 16, 6: 18, 7: 20, 9: 2, 10: 5, 11: 8, 12: 1, 13: 4, 14: 7}
 LIMBS = (
     (16, 18, 5, 6), (18, 20, 6, 7), (17, 19, 2, 3), (19, 21, 3, 4),
-    (1, 4, 12, 13), (4, 7, 13, 14), (2, 5, 9, 10), (5, 8, 10, 11),
+    (1, 4, 12, 13), (4, 7, 13, 14), (2, 5, 9, 10), (5, 8, 10, 11), (0, 12, 8, 1),
 )  # fmt: skip
 """Joint, next joint, and the points of BODY_25 that show the way from one to the other."""
 JOINTS_WRITTEN = 144  # those of the skeleton, then landmarks of the face
