@@ -85,6 +85,7 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
         *_find_impossible_combinations(number),
         *_find_missing_downloads(config),
         *_find_odd_resolution(config),
+        *_find_no_container(config),
     ]
 
 
@@ -99,6 +100,21 @@ def _find_odd_resolution(config: Mapping[str, Any]) -> Iterator[str]:
                 "pose.openpose.net_resolution must be of multiples of 16, one of which may be -1, "
                 f"is {given!r}"
             )
+
+
+def _find_no_container(config: Mapping[str, Any]) -> Iterator[str]:
+    """An ffmpeg in a container needs something that runs containers."""
+    sampling, containers = config["sampling"], config["containers"]
+    if (
+        isinstance(sampling, Mapping)
+        and isinstance(containers, Mapping)
+        and sampling.get("ffmpeg") == "container"
+        and containers.get("runtime") == "host"
+    ):
+        yield (
+            "sampling.ffmpeg must be host with containers.runtime: host, is 'container'; or choose "
+            "the runtime docker or apptainer"
+        )
 
 
 def _find_missing_downloads(config: Mapping[str, Any]) -> Iterator[str]:

@@ -110,6 +110,10 @@ def test_every_key_is_explained_in_the_manual(name: str):
             )
             for size in ("-1x370", "650x368", "-1x-1")
         ),
+        (
+            {"sampling": {"ffmpeg": "container"}, "containers": {"runtime": "host"}},
+            "sampling.ffmpeg must be host with containers.runtime: host",
+        ),
         ({"pose": {"backend": "openpose"}}, "pose.openpose.models must be given with pose.backend"),
         (
             {"shape": {"backend": "shapy"}},

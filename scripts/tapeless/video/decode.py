@@ -86,7 +86,10 @@ def decode(
             yield Picture(rgb, *listener.next_stamp())
         status = run.finish()
     if view.hwaccel == "cuda" and any(map(_NO_DEVICE.search, run.messages)):
-        raise MediaToolError("There is no CUDA device to decode with: set hwaccel to none or auto")
+        raise MediaToolError(
+            "There is no CUDA device to decode with: set sampling.hwaccel to none or auto, or see "
+            "docs/workstation.md"
+        )
     if not listener.has_begun:
         raise run.failure(status)
     log.info("ffmpeg ended with %d; it said: %r", status, list(run.messages)[-3:])
