@@ -6,6 +6,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+
 from examined import (
     OPENPOSE,
     ROOT,
@@ -17,7 +18,6 @@ from examined import (
     look,
     only,
 )
-
 from tapeless.doctor import Situation, disk
 from tapeless.doctor.disk import estimate_bytes
 from tapeless.videosheet import Video

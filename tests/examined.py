@@ -17,7 +17,7 @@ import yaml
 from tapeless.configuration import with_defaults
 from tapeless.doctor import Finding, Situation, Verdict, examine
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[1]
 
 SHAPY = {"backend": "shapy", "shapy": {"data": "data"}}
 OPENPOSE = {"backend": "openpose", "openpose": {"models": "models"}}
