@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from docker import APIClient
-from docker.errors import APIError
+from docker.errors import APIError, DockerException
 from docker.types import DeviceRequest
 
 from tapeless.containers import docker
@@ -32,7 +32,7 @@ def check_nvidia(labels: Mapping[str, str]) -> Finding:
             return unknown(_NAME, "not tried, as there is no image to try it with")
         smallest = min(images, key=lambda image: image["Size"])
         return _try(client.api, smallest["Id"], labels)
-    except (ContainerError, *docker.Failures) as error:
+    except (ContainerError, DockerException) as error:
         return unknown(_NAME, str(error))
 
 
