@@ -126,8 +126,8 @@ def _check_cuda() -> None:
     if not torch.cuda.is_available():
         raise GpuError(
             f"shape.device is cuda, but torch {torch.__version__} cannot use a graphics card here. "
-            "Install its build for CUDA (TORCH=cuda tools/setup) and run without --use-conda, as the "
-            "torch of conda is for CPUs; or set shape.device to cpu. docs/workstation.md says more."
+            "Install its build for CUDA (TORCH=cuda tools/setup) and run without --use-conda, "
+            "whose build is for CPUs; or set shape.device to cpu. docs/workstation.md says more."
         )
 
 
