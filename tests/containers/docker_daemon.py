@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import shutil
 import signal
@@ -26,6 +27,15 @@ BASE_TAG = "tapeless-test/base:1"
 """Debian 12 with Python 3.11 and NumPy 1.24."""
 
 _BASE_PACKAGES = "python3,python3-numpy"
+_NOT_NEEDED = (
+    "./var/cache/apt",
+    "./var/lib/apt/lists",
+    "./usr/share/doc",
+    "./usr/share/locale",
+    "./usr/share/man",
+    "./usr/share/zoneinfo",
+    "./usr/lib/python3/dist-packages/numpy/*/tests",
+)
 _PROGRAMS = (
     "dockerd",
     "docker-init",
@@ -56,16 +66,17 @@ def find_obstacle(programs: tuple[str, ...] = ("dockerd", "containerd", "runc"))
 
 
 @contextmanager
-def run_daemon(*, nvidia: bool) -> Iterator[str]:
+def run_daemon(*, nvidia: bool, remapped: bool = False) -> Iterator[str]:
     """A daemon that can, or cannot, hand out graphics cards; its address.
 
-    It ends with this process, however that ends. Nothing of it is left when the block is left.
+    One that is `remapped` gives containers ids of users that nobody has outside. It ends with this
+    process, however that ends. Nothing of it is left when the block is left.
     """
     folder = Path(tempfile.mkdtemp(prefix="tapeless-docker-"))
     folder.chmod(0o755)  # other users reach the socket, if its own permissions let them
     try:
         with _cgroups():
-            process, address = _start_any(folder, nvidia=nvidia)
+            process, address = _start_any(folder, nvidia=nvidia, remapped=remapped)
             try:
                 yield address
             finally:
@@ -90,11 +101,14 @@ def import_empty(address: str, tag: str) -> str:
     return str(client.images.get(tag).id)
 
 
-def _start_any(folder: Path, *, nvidia: bool) -> tuple[subprocess.Popen[bytes], str]:
+def _start_any(
+    folder: Path, *, nvidia: bool, remapped: bool
+) -> tuple[subprocess.Popen[bytes], str]:
     """A daemon with the first storage driver that works here."""
     said = ""
+    before = _remap(folder) if remapped else []
     for driver in _STORAGE_DRIVERS:
-        process = _start(folder, driver, _make_path(folder, nvidia=nvidia))
+        process = _start(folder, before, driver, _make_path(folder, nvidia=nvidia))
         address = f"unix://{folder}/docker.sock"
         if _wait_for(process, address):
             return process, address
@@ -104,9 +118,19 @@ def _start_any(folder: Path, *, nvidia: bool) -> tuple[subprocess.Popen[bytes], 
     raise RuntimeError(f"no Docker daemon could be started:\n{said}")
 
 
-def _start(folder: Path, driver: str, path: Path) -> subprocess.Popen[bytes]:
+def _remap(folder: Path) -> list[str]:
+    """What comes before a daemon's command, so that it finds spare ids for its containers."""
+    spare = folder / "subids"
+    spare.write_text("nobody:200000:65536\nnogroup:200000:65536\n", encoding="ascii")
+    script = '/bin/mount -B "$0" /etc/subuid; /bin/mount -B "$0" /etc/subgid; exec "$@"'
+    return ["/usr/bin/unshare", "--mount", "/bin/sh", "-c", script, str(spare)]
+
+
+def _start(folder: Path, before: list[str], driver: str, path: Path) -> subprocess.Popen[bytes]:
     command = [
+        *before,
         "dockerd",
+        *(["--userns-remap=nobody:nogroup"] if before else []),
         "--iptables=false",
         "--bridge=none",
         f"--storage-driver={driver}",
@@ -177,9 +201,15 @@ def _unmount_below(folder: Path) -> None:
         subprocess.run(["umount", "--lazy", point], check=True)
 
 
+def find_base_archive(cache: Path) -> Path:
+    """Where the files of the base image are kept, as a tar archive."""
+    recipe = " ".join([_BASE_PACKAGES, *_NOT_NEEDED])
+    return cache / f"base-{hashlib.sha256(recipe.encode()).hexdigest()[:8]}.tar"
+
+
 def _base_archive(cache: Path) -> Path:
-    """The files of the base image, as a tar archive; made by the first who asks."""
-    archive = cache / "base.tar"
+    """The files of the base image, made by the first who asks."""
+    archive = find_base_archive(cache)
     with (cache / "base.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not archive.exists():
@@ -196,6 +226,5 @@ def _make_base(root: Path, archive: Path) -> None:
     )
     if done.returncode != 0:
         raise RuntimeError(f"debootstrap failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
-    not_needed = ["./var/cache/apt", "./var/lib/apt/lists", "./usr/share/doc", "./usr/share/locale"]
-    excluded = [f"--exclude={name}" for name in not_needed]
+    excluded = [f"--exclude={name}" for name in _NOT_NEEDED]
     subprocess.run(["tar", "-C", root, *excluded, "-cf", archive, "."], check=True)

@@ -15,7 +15,7 @@ from docker.errors import APIError, DockerException
 
 from tapeless.containers.errors import ContainerError
 from tapeless.containers.faults import NO_SPACE
-from tapeless.containers.images import ImageEntry
+from tapeless.containers.images import ImageEntry, pin
 from tapeless.containers.plans import Plan
 
 _SOCKET = "/var/run/docker.sock"
@@ -42,19 +42,24 @@ def explain_connection(error: BaseException) -> ContainerError:
 def unknown_image(entry: ImageEntry) -> str:
     """The sentence about an image that is not on this machine."""
     return (
-        f"the image {entry.docker.image} ({entry.docker.digest}) is not on this machine: build it "
-        f"as {entry.page} says, then write its digest down with: tapeless pin {entry.name}. Where "
-        "a registry has it, containers.pull: true fetches it"
+        f"the image {_describe(entry)} is not on this machine: build it as {entry.page} says, then "
+        f"write its digest down with: {pin(entry)}. Where a registry has it, containers.pull: true "
+        "fetches it"
     )
 
 
 def cannot_fetch(entry: ImageEntry, error: APIError) -> str:
     """The sentence about an image that the registry does not give."""
     return (
-        f"the image {entry.docker.image} ({entry.docker.digest}) is not on this machine and cannot "
-        f"be fetched: {error.explanation or error}. If the registry asks who you are: docker "
-        f"login. Else get the image as {entry.page} says"
+        f"the image {_describe(entry)} is not on this machine and cannot be fetched: "
+        f"{error.explanation or error}. If the registry asks who you are: docker login. Else get "
+        f"the image as {entry.page} says"
     )
+
+
+def _describe(entry: ImageEntry) -> str:
+    digest = entry.docker.digest
+    return f"{entry.docker.image}" if digest is None else f"{entry.docker.image} ({digest})"
 
 
 @contextmanager
@@ -75,11 +80,17 @@ def translated(plan: Plan) -> Iterator[None]:
 def _explain(plan: Plan, error: APIError) -> ContainerError:
     said = str(error.explanation or error)
     program = plan.job.program
-    if "could not select device driver" in said or "nvidia-container" in said:
+    if "could not select device driver" in said:
         return ContainerError(
             f"Docker cannot give {program} a graphics card: install nvidia-container-toolkit, then "
             "sudo nvidia-ctk runtime configure --runtime=docker and sudo systemctl restart docker "
             f"(docs/reference-route.md). Docker said: {said}"
+        )
+    if "nvidia-container" in said:
+        return ContainerError(
+            f"NVIDIA's runtime cannot give {program} the graphics card {', '.join(plan.job.gpus)}: "
+            "nvidia-smi -L must list it, and after an update of the driver the machine must be "
+            f"started again. Docker said: {said}"
         )
     if NO_SPACE.search(said):
         return ContainerError(
@@ -87,10 +98,15 @@ def _explain(plan: Plan, error: APIError) -> ContainerError:
             f"or where Docker keeps its data (docker info). Docker said: {said}",
             "disk_full",
         )
-    if "bind source path does not exist" in said or "bind mount" in said:
+    if "bind source path does not exist" in said or "error mounting" in said:
         return ContainerError(
-            f"Docker's daemon does not see a folder that this user sees: {said}. On a network "
-            "drive that root may not read, choose containers.runtime: apptainer, or another folder"
+            "Docker's daemon cannot mount what this user sees. Of a network drive that root may "
+            "not read, choose containers.runtime: apptainer, or copy it to this machine. Docker "
+            f"said: {said}"
+        )
+    if "No such container" in said:
+        return ContainerError(
+            f"somebody removed the container of {program} while it was at work: start again", "lost"
         )
     if "rlimit" in said:
         return ContainerError(
