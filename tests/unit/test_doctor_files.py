@@ -70,6 +70,11 @@ class TestWeights:
         assert_ok(finding)
         assert f"sha256:{hashlib.sha256(b'weights').hexdigest()[:12]}" in finding.found
 
+    def test_other_machines_may_have_what_is_not_here(self):
+        situation = {"is_elsewhere": True}
+        for finding in look("estimate_shape", shape=SHAPY, situation=situation)["SHAPY data"]:
+            assert_unknown(finding, "no data/")
+
     def test_none_are_needed_for_stages_that_do_not_run(self):
         findings = look("draw_video", pose=OPENPOSE, shape=SHAPY)
         assert not {"OpenPose models", "SHAPY data"} & set(findings)

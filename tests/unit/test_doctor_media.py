@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from examined import assert_failed, assert_ok, assert_unknown, look, make_program, only
 
+from examined import assert_failed, assert_ok, assert_unknown, look, make_program, only
 from tapeless.doctor import Finding
 
 VERSION = 'echo "${0##*/} version 6.0 Copyright"'
@@ -100,8 +100,8 @@ def test_a_tool_that_hangs_is_given_up(tools: Path, monkeypatch: pytest.MonkeyPa
 def test_the_ffmpeg_of_an_image_or_an_environment_is_not_sought_on_this_machine(tools: Path):
     in_image = look("sample_frames", sampling={"ffmpeg": "container"})
     assert "ffprobe" not in in_image
-    deployed = look("sample_frames", situation={"has_own_environments": True})
-    assert_unknown(only(deployed, "ffmpeg"), "environment")
+    for where, why in (("has_own_environments", "environments"), ("is_elsewhere", "machines")):
+        assert_unknown(only(look("sample_frames", situation={where: True}), "ffmpeg"), why)
 
 
 def test_jobs_that_read_no_video_need_no_ffmpeg(tools: Path):

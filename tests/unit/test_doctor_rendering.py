@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from examined import assert_failed, assert_ok, assert_unknown, look, only
 
 NAME = "off-screen OpenGL"
@@ -32,7 +33,7 @@ def test_another_way_to_render_is_not_judged(monkeypatch: pytest.MonkeyPatch):
 
 def test_environments_that_snakemake_makes_are_not_judged():
     findings = look("draw_video", situation={"has_own_environments": True})
-    assert_unknown(only(findings, NAME), "Snakemake makes")
+    assert_unknown(only(findings, NAME), "environments that Snakemake makes")
 
 
 def test_a_run_that_draws_nothing_needs_none(monkeypatch: pytest.MonkeyPatch):

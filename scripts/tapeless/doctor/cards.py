@@ -57,8 +57,8 @@ def check_torch(situation: Situation) -> Iterator[Finding]:
         yield _check_torch_of_environment(situation)
         return
     torch = find_spec("torch")
-    if torch is None or torch.origin is None:
-        yield unknown(_TORCH, "not installed", _CUDA_SETUP)
+    if situation.veil or torch is None or torch.origin is None:
+        yield unknown(_TORCH, f"not looked for: {situation.veil or 'PyTorch is not installed'}")
         return
     text = Path(torch.origin).with_name("version.py").read_text(encoding="utf-8")
     cuda = re.search(r"^cuda\b.*?= *(?:'(.+?)'|None)", text, flags=re.MULTILINE)
@@ -75,7 +75,7 @@ def _check_torch_of_environment(situation: Situation) -> Finding:
     if re.search(r"^ *- pytorch=\S*=cpu", text, flags=re.MULTILINE):
         found = "the environment that Snakemake makes has a PyTorch for CPUs"
         return failed(_TORCH, found, f"{_CUDA_SETUP}, and run without --use-conda")
-    return unknown(_TORCH, "that of the environment which Snakemake makes")
+    return unknown(_TORCH, f"not looked for: {situation.veil}")
 
 
 def _check_memory(situation: Situation, cards: list[Gpu]) -> Finding:

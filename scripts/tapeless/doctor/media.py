@@ -35,8 +35,8 @@ def check_media(situation: Situation) -> Iterator[Finding]:
     sampling = situation.config["sampling"]
     if sampling["ffmpeg"] != "host" or not situation.runs("sample_frames"):
         return
-    if situation.has_own_environments:
-        yield unknown("ffmpeg", "that of the environment which Snakemake makes")
+    if situation.veil:
+        yield unknown("ffmpeg", f"not looked for: {situation.veil}")
         return
     findings = [_check_tool("ffmpeg"), _check_tool("ffprobe")]
     yield from findings

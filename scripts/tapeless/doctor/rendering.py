@@ -20,9 +20,8 @@ def check_rendering(situation: Situation) -> Iterator[Finding]:
     if not situation.runs("draw_video"):
         return
     platform = os.environ.get("PYOPENGL_PLATFORM", "egl")
-    if situation.has_own_environments or platform != "egl":
-        why = "Snakemake makes" if situation.has_own_environments else f"{platform} asks for"
-        yield unknown(_NAME, f"not tried with what {why}")
+    if situation.veil or platform != "egl":
+        yield unknown(_NAME, f"not tried: {situation.veil or f'PYOPENGL_PLATFORM is {platform}'}")
         return
     answer = ask([sys.executable, "-P", str(_PROBE)], limit_s=20)
     if answer.status == 0:

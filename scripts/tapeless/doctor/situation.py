@@ -30,8 +30,7 @@ class Situation:
         results: the folder of results.
         resources: the folder of what is prepared once.
         rules: names of the rules that have jobs to run; None for all of the chosen route.
-        has_own_environments: whether Snakemake makes the environments of the jobs (--use-conda),
-            so that packages and ffmpeg of this process say nothing about theirs.
+        has_own_environments: whether Snakemake makes the environments of the jobs (--use-conda).
         is_elsewhere: whether jobs run on other machines than this one.
     """
 
@@ -47,6 +46,13 @@ class Situation:
     def runs(self, *rules: str) -> bool:
         """Whether one of these rules has a job to run."""
         return self.rules is None or not self.rules.isdisjoint(rules)
+
+    @property
+    def veil(self) -> str | None:
+        """Why packages and tools of this process say nothing about those of its jobs, if so."""
+        if self.has_own_environments:
+            return "jobs have environments that Snakemake makes"
+        return "jobs run on other machines" if self.is_elsewhere else None
 
     @property
     def programs(self) -> list[str]:

@@ -45,7 +45,7 @@ ENVIRONMENTS = {
 def check_python(situation: Situation) -> Iterator[Finding]:
     """The Python of this process, which is that of the jobs too."""
     version = platform.python_version()
-    if sys.version_info[:2] in PYTHONS or situation.has_own_environments:
+    if sys.version_info[:2] in PYTHONS or situation.veil:
         yield ok("Python", version)
     else:
         tried = " and ".join(".".join(map(str, python)) for python in PYTHONS)
@@ -54,8 +54,8 @@ def check_python(situation: Situation) -> Iterator[Finding]:
 
 def check_packages(situation: Situation) -> Iterator[Finding]:
     """Every package of the stages that run; found, not loaded, which would take seconds."""
-    if situation.has_own_environments:
-        yield unknown("packages", "those of the environments which Snakemake makes")
+    if situation.veil:
+        yield unknown("packages", f"not looked for: {situation.veil}")
         return
     pins = _read_pins(situation)
     missing = [name for name in pins if not _is_there(name)]
