@@ -1,11 +1,12 @@
 from tapeless.containers import pinned_digest
 
 
-def image_of_ffmpeg():
-    """The parameter that a container adds; without one, frames rest on none."""
-    if config["sampling"]["ffmpeg"] == "host":
-        return {}
-    return {"image": pinned_digest("ffmpeg", config["containers"])}
+# The parameter that a container adds; without one, frames rest on none.
+IMAGE_OF_FFMPEG = (
+    {"image": pinned_digest("ffmpeg", config["containers"])}
+    if config["sampling"]["ffmpeg"] == "container"
+    else {}
+)
 
 
 rule sample_frames:
@@ -27,7 +28,7 @@ rule sample_frames:
         runtime="30m",
         gpu=int(config["sampling"]["hwaccel"] == "cuda"),
     params:
-        **image_of_ffmpeg(),
+        **IMAGE_OF_FFMPEG,
         path=of_video("path"),
         content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],
