@@ -1,6 +1,5 @@
 from tapeless.containers import pinned_digest
 
-
 # The parameter that a container adds; without one, frames rest on none.
 IMAGE_OF_FFMPEG = (
     {"image": pinned_digest("ffmpeg", config["containers"])}
