@@ -8,14 +8,17 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import psutil
 import yaml
 
 ROOT = Path(__file__).parents[1]
+PATIENCE_S = 300
 CODE_FOLDERS = [
     "config",
     "containers",
@@ -71,6 +74,18 @@ class Project:
         assert run.returncode == 0, run.stdout
         return run.stdout
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """A run of its own process group, so that killing it kills nothing else; see `run.log`."""
+        with (self.folder / "run.log").open("wb") as log:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.environment,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
     def _start(
         self, command: Sequence[str], environment: Mapping[str, str]
     ) -> subprocess.CompletedProcess[str]:
@@ -117,6 +132,24 @@ class Project:
         with (self.results / "summary.csv").open(encoding="utf-8", newline="") as file:
             return {row["video"]: row for row in csv.DictReader(file)}
 
+    def reports(self) -> dict[str, bytes]:
+        """What a user opens: the tables of the project and of its videos, and their pictures."""
+        return {
+            str(path.relative_to(self.results)): path.read_bytes()
+            for path in self.results.rglob("*")
+            if path.name in ("summary.csv", "measurements.csv", "statistics.csv", "outcome.json")
+            or path.suffix == ".png"
+        }
+
+    def scripts_at_work(self) -> list[psutil.Process]:
+        """Processes of jobs, whoever started them."""
+        folder = str(self.folder / ".snakemake/scripts")
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if any(word.startswith(folder) for word in process.info["cmdline"] or ())
+        ]
+
     def read_outcome(self, video: str, stage: str = "") -> dict[str, Any]:
         path = self.results / "videos" / video / stage / "outcome.json"
         outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
@@ -133,6 +166,15 @@ def make_project(folder: Path) -> Project:
     project = Project(folder)
     project.configure(**QUICK)
     return project
+
+
+def wait_for(happened: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
+    """Waits until something happens, which must be before the run ends."""
+    deadline_s = time.monotonic() + PATIENCE_S
+    while not happened():
+        assert run.poll() is None, "the run ended before it happened"
+        assert time.monotonic() < deadline_s
+        time.sleep(0.02)
 
 
 SHEET = (

@@ -9,7 +9,20 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker_daemon import find_obstacle, import_base, run_daemon
+from docker_daemon import find_base_archive, find_obstacle, import_base, run_daemon
+
+from reference import (
+    PROGRAMS,
+    REFERENCE_SHEET,
+    ReferenceProject,
+    Workstation,
+    as_plain_user,
+    film_videos,
+    give_to_plain_user,
+    make_reference_project,
+    make_workstation,
+    tag_of,
+)
 
 MakeImage = Callable[[Path, str], str]
 
@@ -35,7 +48,7 @@ def base_image(docker_host: str, request: pytest.FixtureRequest) -> str:
     """The tag of an image with Python and NumPy."""
     assert request.config.cache is not None
     cache = request.config.cache.mkdir("containers")
-    if not (cache / "base.tar").exists() and shutil.which("debootstrap") is None:
+    if not find_base_archive(cache).exists() and shutil.which("debootstrap") is None:
         pytest.skip("debootstrap is not installed (Debian: apt-get install debootstrap)")
     return import_base(docker_host, cache)
 
@@ -52,6 +65,38 @@ def make_image(docker_host: str, base_image: str) -> MakeImage:
         return str(image.id)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def workstation(
+    docker_host: str, make_image: MakeImage, tmp_path_factory: pytest.TempPathFactory
+) -> Workstation:
+    """A machine that has all that the reference route needs."""
+    standins = Path(__file__).parent / "standins"
+    digests = {program: make_image(standins / program, tag_of(program)) for program in PROGRAMS}
+    return make_workstation(tmp_path_factory.mktemp("workstation"), docker_host, digests)
+
+
+@pytest.fixture(scope="session")
+def reference(
+    workstation: Workstation, tmp_path_factory: pytest.TempPathFactory
+) -> ReferenceProject:
+    """The reference route, run to its end by a user who is in Docker's group, over three videos."""
+    folder = tmp_path_factory.mktemp("reference")
+    project = make_reference_project(folder / "project", workstation)
+    film_videos(project.folder / "videos")
+    project.write_sheet(*REFERENCE_SHEET)
+    (folder / "home").mkdir()
+    give_to_plain_user(folder)
+    group = Path(workstation.docker_host.removeprefix("unix://")).stat().st_gid
+    project.run_command(as_plain_user(project.command(), folder / "home", group))
+    return project
+
+
+@pytest.fixture
+def finished(reference: ReferenceProject, tmp_path: Path) -> ReferenceProject:
+    """A copy of that, which root may change and run."""
+    return reference.copy(tmp_path / "copy")
 
 
 @pytest.fixture

@@ -6,57 +6,12 @@ import os
 import shutil
 import signal
 import stat
-import subprocess
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import psutil
 import pytest
 
-from projects import SHEET, Project
-
-PATIENCE_S = 300
-
-
-def start(project: Project) -> subprocess.Popen[bytes]:
-    """A run of its own process group, so that killing it kills nothing else."""
-    log = (project.folder / "run.log").open("wb")
-    return subprocess.Popen(
-        project.command(),
-        cwd=project.folder,
-        env=project.environment,
-        stdout=log,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    )
-
-
-def wait_for(happened: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not happened():
-        assert run.poll() is None, "the run ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-
-
-def scripts_at_work(project: Project) -> list[psutil.Process]:
-    folder = str(project.folder / ".snakemake/scripts")
-    return [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if any(word.startswith(folder) for word in process.info["cmdline"] or ())
-    ]
-
-
-def reports(project: Project) -> dict[str, bytes]:
-    """What a user opens: the tables of the project and of its videos."""
-    return {
-        str(path.relative_to(project.results)): path.read_bytes()
-        for path in project.results.rglob("*")
-        if path.name in ("summary.csv", "measurements.csv", "statistics.csv", "outcome.json")
-        or path.suffix == ".png"
-    }
+from projects import SHEET, Project, wait_for
 
 
 def test_a_run_killed_at_any_point_resumes_and_ends_with_the_same_reports(
@@ -75,31 +30,31 @@ def test_a_run_killed_at_any_point_resumes_and_ends_with_the_same_reports(
         lambda: (project.results / "summary.csv").exists(),  # in the very last steps
     ]
     for happened in moments:
-        run = start(project)
+        run = project.start()
         wait_for(happened, run)
         run.kill()
         run.wait()
     project.run()
-    assert scripts_at_work(project) == []
-    assert reports(project) == reports(original)
+    assert project.scripts_at_work() == []
+    assert project.reports() == original.reports()
     assert project.plan() == {}
 
 
 def test_what_a_killed_run_left_behind_is_ended_by_the_next(project: Project, footage: Path):
     shutil.copy2(footage, project.folder / "videos")
-    run = start(project)
-    wait_for(lambda: bool(scripts_at_work(project)), run)
+    run = project.start()
+    wait_for(lambda: bool(project.scripts_at_work()), run)
     run.kill()
     run.wait()
-    assert scripts_at_work(project) != []
+    assert project.scripts_at_work() != []
     project.run("frames")
-    assert scripts_at_work(project) == []
+    assert project.scripts_at_work() == []
 
 
 def test_two_runs_in_one_folder_do_not_meet(project: Project, footage: Path):
     shutil.copy2(footage, project.folder / "videos")
-    run = start(project)
-    wait_for(lambda: bool(scripts_at_work(project)), run)
+    run = project.start()
+    wait_for(lambda: bool(project.scripts_at_work()), run)
     second = project.snakemake()
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
@@ -116,7 +71,7 @@ def test_a_fault_of_the_machine_fails_loudly_and_leaves_finished_results_untouch
     says_its_version = '[ "$1" = -version ] && exec echo ffprobe version 7.1\n'
     (broken / "ffprobe").write_text(f"#!/bin/sh\n{says_its_version}exit 127\n", encoding="utf-8")
     (broken / "ffprobe").chmod(stat.S_IRWXU)
-    before = reports(finished)
+    before = finished.reports()
     shutil.copy2(footage, finished.folder / "videos/new.mp4")
     new = {"video": "new", "path": "videos/new.mp4"}
     finished.write_sheet(SHEET[0] | {"subject": "Anna"}, SHEET[1], new)
@@ -127,7 +82,7 @@ def test_a_fault_of_the_machine_fails_loudly_and_leaves_finished_results_untouch
     assert "results/logs/sample_frames/new.log" in run.stdout
     assert "summary.csv is still that of an earlier run" in run.stdout
     assert "MediaToolError" in run.stdout
-    after = reports(finished)
+    after = finished.reports()
     assert before.keys() == after.keys()
     assert {name for name in before if before[name] != after[name]} == {
         "videos/walk/outcome.json",  # what could be done was done: this video has its subject
@@ -151,12 +106,12 @@ def test_without_the_profile_a_run_works_the_same(finished: Project, profile: st
 
 
 def test_a_collection_that_fails_brings_yesterdays_reports_back(finished: Project):
-    before = {name: text for name, text in reports(finished).items() if "/" not in name}
+    before = {name: text for name, text in finished.reports().items() if "/" not in name}
     assert set(before) == {"summary.csv", "measurements.csv"}
     (finished.results / "videos/text/outcome.json").write_text("{", encoding="utf-8")
 
     run = finished.snakemake("--allowed-rules", "collect_reports", "write_provenance", "all")
 
     assert run.returncode != 0
-    after = reports(finished)
+    after = finished.reports()
     assert {name: after.get(name) for name in before} == before
