@@ -2,7 +2,8 @@
 
 The daemon has its own folder, socket and containerd, no bridge, and a PATH with nothing but its own
 programs: whether it can hand out graphics cards is up to the test, not to the machine. In the place
-of NVIDIA's hook stands one that does nothing, so that a container merely gets the variables.
+of NVIDIA's hook stands one that only refuses the card UNKNOWN_GPU; of any other, a container merely
+gets the variables.
 """
 
 from __future__ import annotations
@@ -44,7 +45,17 @@ _PROGRAMS = (
     "containerd-shim-runc-v2",
     "runc",
 )
+UNKNOWN_GPU = "GPU-unknown"
+"""A card that there is not, whatever the daemon."""
+
 _HOOK = "nvidia-container-runtime-hook"
+_HOOK_SCRIPT = f"""#!/bin/sh
+bundle=$(/bin/sed 's/.*"bundle":"\\([^"]*\\)".*/\\1/')
+if /bin/grep -q NVIDIA_VISIBLE_DEVICES={UNKNOWN_GPU} "$bundle/config.json"; then
+  echo 'nvidia-container-cli: device error: {UNKNOWN_GPU}: unknown device' >&2
+  exit 1
+fi
+"""
 _STORAGE_DRIVERS = ("overlay2", "vfs")
 _PATIENCE_S = 60
 _DEATH_SIGNAL = 1
@@ -161,7 +172,7 @@ def _make_path(folder: Path, *, nvidia: bool) -> Path:
             (path / name).symlink_to(program)
     if nvidia:
         hook = path / _HOOK
-        hook.write_text("#!/bin/sh\nexec /bin/cat >/dev/null\n", encoding="ascii")
+        hook.write_text(_HOOK_SCRIPT, encoding="ascii")
         hook.chmod(0o755)
     return path
 

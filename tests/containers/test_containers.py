@@ -10,12 +10,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import docker
 import pytest
-from docker_daemon import import_empty
+from docker_daemon import UNKNOWN_GPU, import_empty
 
 import container_jobs
 from tapeless.containers import (
@@ -229,6 +230,26 @@ def test_the_cards_of_a_job_reach_its_container_and_no_others(
     code = "import os; print(os.environ['NVIDIA_VISIBLE_DEVICES'])"
     assert listen(make_job(code, gpus=("GPU-1", "GPU-2")), settings) == ["GPU-1,GPU-2"]
     assert listen(make_job(code), settings) == ["void"]
+
+
+def test_a_card_that_there_is_not_is_said(make_job: Callable[..., Job], settings: dict[str, Any]):
+    with pytest.raises(ContainerError, match=f"graphics card {UNKNOWN_GPU}: nvidia-smi -L must"):
+        run_container(make_job("pass", gpus=(UNKNOWN_GPU,)), settings)
+
+
+def test_files_are_where_they_are_outside_whatever_their_name_and_behind_links_too(
+    make_job: Callable[..., Job], settings: dict[str, Any], public_folder: Path
+):
+    folder = public_folder / 'it\'s "Zoë", a:b;c $HOME %s'
+    folder.mkdir()
+    (folder / "file").touch()
+    (public_folder / "link").symlink_to(folder.name)
+    job = make_job(
+        "import os, sys; print([os.listdir(path) for path in sys.argv[1:]])",
+        *(Mount(folder), Mount(public_folder / "link")),
+    )
+    arguments = (*job.arguments, str(folder), str(public_folder / "link"))
+    assert listen(replace(job, arguments=arguments), settings) == ["[['file'], ['file']]"]
 
 
 def test_a_limit_that_the_daemon_may_not_set_is_said(
@@ -528,6 +549,11 @@ def test_a_job_removes_leftovers_before_it_starts(
 def test_jobs_at_once_do_not_get_in_each_others_way(
     make_job: Callable[..., Job], settings: dict[str, Any], output: Path
 ):
+    """Nor when all of them find the same leftovers."""
+    to_be_killed = [start(make_job(SLEEP), settings) for _ in range(2)]
+    for process in to_be_killed:
+        process.kill()
+        process.wait()
     jobs = [
         make_job(
             f"import time; time.sleep(0.5); open('{output}/{i}', 'w').write('{i}'); print({i})"
@@ -538,7 +564,7 @@ def test_jobs_at_once_do_not_get_in_each_others_way(
         container_jobs.start(container_jobs.describe(job, settings), output) for job in jobs
     ]
     said = [process.communicate(timeout=PATIENCE_S)[0] for process in processes]
-    assert said == [f"{i}\n" for i in range(5)]
+    assert [text.splitlines()[-1] for text in said] == [str(i) for i in range(5)]
     assert sorted(path.read_text() for path in output.iterdir()) == list("01234")
 
 

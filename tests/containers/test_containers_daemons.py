@@ -11,14 +11,16 @@ import signal
 import subprocess
 import sys
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import docker
 import pytest
-from docker_daemon import find_obstacle, import_base, run_daemon
+from docker_daemon import find_obstacle, import_base, import_empty, run_daemon
 
 import container_jobs
 from tapeless.containers import ContainerError, Job, Mount, run_container
@@ -110,6 +112,39 @@ def test_a_daemon_that_ends_in_the_middle_of_a_job_ends_the_job(
     assert json.loads((public_folder / "usage.json").read_text())["status"] in ("lost", "failed")
 
 
+@pytest.fixture
+def small_disk(public_folder: Path) -> Iterator[Path]:
+    """A folder on a disk that holds little."""
+    folder = public_folder / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "tmpfs", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_daemon_whose_disk_is_full_says_so(
+    small_disk: Path,
+    make_job: Callable[[str], Job],
+    public_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    if (obstacle := find_obstacle()) is not None:
+        pytest.skip(obstacle)
+    monkeypatch.setattr(tempfile, "tempdir", str(small_disk))
+    with run_daemon(nvidia=False) as address:
+        image = import_empty(address, "tapeless-test/empty:1")
+        with suppress(OSError), (small_disk / "full").open("wb") as file:
+            while True:
+                file.write(bytes(4096))
+        monkeypatch.setenv("DOCKER_HOST", address)
+        settings = configure(public_folder, "tapeless-test/empty:1", image)
+        usage = public_folder / "usage.json"
+        with pytest.raises(ContainerError, match="its disk is full: make room with docker system"):
+            run_container(make_job("pass"), settings, usage_file=usage)
+        assert json.loads(usage.read_text())["status"] == "disk_full"
+        (small_disk / "full").unlink()
+
+
 # --- a registry -------------------------------------------------------------------------------
 
 
@@ -193,11 +228,11 @@ def test_a_digest_that_the_registry_does_not_have_is_said(
 
 def test_where_no_daemon_can_be_started_the_tests_are_skipped_and_say_why(tmp_path: Path):
     """Not passed: nothing was tested."""
-    here = Path(__file__).parent
+    file = Path(__file__).with_name("test_containers.py")
     done = subprocess.run(
-        f"{sys.executable} -m pytest -p no:cacheprovider -rs -k no_network {here}".split(),
+        f"{sys.executable} -m pytest -p no:cacheprovider -rs -k no_network {file}".split(),
         env=os.environ | {"PATH": str(tmp_path)},
-        cwd=here.parents[1],
+        cwd=file.parents[2],
         capture_output=True,
         text=True,
     )
