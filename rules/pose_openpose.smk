@@ -21,7 +21,7 @@ rule estimate_pose:
         "../envs/containers.yaml"
     threads: 2
     resources:
-        gpu=int(config["containers"]["gpu"]),
+        gpu=int(OPENPOSE["gpu"]),
         mem_mb=config["containers"]["memory_mb"],
         runtime=f"{config['containers']['time_limit_minutes'] + 10:.0f}m",
     params:

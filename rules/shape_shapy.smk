@@ -22,7 +22,7 @@ rule estimate_shape:
         "../envs/containers.yaml"
     threads: 2
     resources:
-        gpu=int(config["containers"]["gpu"]),
+        gpu=1,
         mem_mb=config["containers"]["memory_mb"],
         runtime=f"{config['containers']['time_limit_minutes'] + 10:.0f}m",
     params:

@@ -24,7 +24,6 @@ REFUSED = 3
 SETTINGS: dict[str, Any] = {
     "runtime": "host",
     "pull": False,
-    "gpu": True,
     "time_limit_minutes": 2,
     "memory_mb": 500,
     "shm_mb": 64,

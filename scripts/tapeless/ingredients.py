@@ -23,13 +23,13 @@ def chosen_programs(config: Mapping[str, Any]) -> dict[str, str]:
 
 def rules_on_cards(config: Mapping[str, Any]) -> set[str]:
     """The rules whose jobs compute on a graphics card."""
-    programs = chosen_programs(config) if config["containers"]["gpu"] else {}
-    rules = {rule for program, rule in programs.items() if program != "ffmpeg"}
-    if config["shape"]["backend"] == "anny" and config["shape"]["device"] == "cuda":
-        rules.add("estimate_shape")
-    if config["sampling"]["hwaccel"] == "cuda":
-        rules.add("sample_frames")
-    return rules
+    pose, shape = config["pose"], config["shape"]
+    asked = {
+        "sample_frames": config["sampling"]["hwaccel"] == "cuda",
+        "estimate_pose": pose["backend"] == "openpose" and pose["openpose"]["gpu"],
+        "estimate_shape": shape["backend"] == "shapy" or shape["device"] == "cuda",
+    }
+    return {rule for rule, is_asked in asked.items() if is_asked}
 
 
 def describe_ingredients(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -182,4 +182,4 @@ def test_a_run_that_fails_says_how_far_it_came(stage, docker_host, mode, setting
 def test_without_a_card_openpose_fails_and_says_what_it_needs(stage):
     with pytest.raises(ContainerFailedError) as error:
         stage.run(gpus=0)
-    assert "containers.gpu: true" in error.value.__notes__[0]
+    assert "pose.openpose.gpu: true" in error.value.__notes__[0]

@@ -126,7 +126,7 @@ def test_a_run_that_fails_leaves_nothing(video, docker_host, mode, settings, cod
 
 
 def test_without_a_card_it_says_what_is_needed(video):
-    with pytest.raises(ShapyError, match=r"containers\.gpu must be true"):
+    with pytest.raises(ShapyError, match="no graphics card"):
         video.estimate(gpus=0)
 
 

@@ -42,7 +42,7 @@ ROOT = Path(__file__).parents[2]
 STANDIN = ROOT / "tests/containers/standins/openpose/openpose.py"
 DEFAULTS = with_defaults({}, yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text()))
 SETTINGS: dict[str, Any] = DEFAULTS["pose"]["openpose"]
-OPTIONS = Options(**{key: value for key, value in SETTINGS.items() if key != "models"})
+OPTIONS = Options(**{key: SETTINGS[key] for key in SETTINGS.keys() - {"models", "gpu"}})
 BODY = ("pose/body_25/pose_iter_584000.caffemodel", "pose/body_25/pose_deploy.prototxt")
 FACE = ("face/pose_iter_116000.caffemodel", "face/pose_deploy.prototxt")
 HAND = ("hand/pose_iter_102000.caffemodel", "hand/pose_deploy.prototxt")
@@ -397,7 +397,7 @@ def test_a_failure_is_told_of_though_what_was_used_cannot_be_written_down(video)
     ("mode", "gpu", "advice"),
     [
         ("no_gpu_memory", False, "lower pose.openpose.net_resolution"),
-        ("", True, "needs containers.gpu: true"),
+        ("", True, "needs pose.openpose.gpu: true"),
     ],
 )
 def test_what_openpose_says_is_answered_with_what_to_do(video, mode, gpu, advice):
@@ -474,4 +474,4 @@ def select(video: Video, pose: Path) -> Outcome:
 
 
 def test_options_are_the_keys_of_the_configuration():
-    assert asdict(OPTIONS) == {key: value for key, value in SETTINGS.items() if key != "models"}
+    assert asdict(OPTIONS) == {key: SETTINGS[key] for key in SETTINGS.keys() - {"models", "gpu"}}

@@ -174,7 +174,7 @@ def test_images_and_weights_of_the_chosen_backends_are_named_by_digest(
     ("groups", "rules"),
     [
         ({"pose": {"backend": "openpose"}}, {"estimate_pose"}),
-        ({"pose": {"backend": "openpose"}, "containers": {"gpu": False}}, set()),
+        ({"pose": {"backend": "openpose", "openpose": {"gpu": False}}}, set()),
         ({"shape": {"backend": "shapy"}}, {"estimate_shape"}),
         ({"shape": {"backend": "shapy", "device": "cuda"}}, {"estimate_shape"}),
         ({"shape": {"device": "cuda"}}, {"estimate_shape"}),

@@ -23,7 +23,6 @@ DISTRIBUTIONS = {
     "ffmpeg": "ffmpeg-python",
     "google": "protobuf",
     "pynvml": "nvidia-ml-py",
-    "pynvml": "nvidia-ml-py",
     "yaml": "pyyaml",
 }
 """What a module is called where it is installed from, if that is another name."""

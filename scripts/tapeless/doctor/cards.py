@@ -14,6 +14,8 @@ from tapeless.gpus import VISIBLE_DEVICES, Gpu, GpuError, read_gpus
 
 OPENPOSE_MB = 1600
 """What OpenPose needs free on a card (its doc/installation/0_index.md); SHAPY states nothing."""
+OPENPOSE_WITHOUT_CUDNN_MB = 5000
+"""What was reported of builds without cuDNN, as containers/openpose is (openpose issue 1859)."""
 
 _NAME = "graphics cards"
 _TORCH = "PyTorch on CUDA"
@@ -23,8 +25,6 @@ _PAGE = "docs/workstation.md"
 
 def check_cards(situation: Situation) -> Iterator[Finding]:
     """The cards of this machine, if a job that runs asks for one."""
-    if "shapy" in situation.programs and not situation.config["containers"]["gpu"]:
-        yield failed(_NAME, "SHAPY needs one, and gets none", "containers.gpu: true")
     if not situation.rules_on_cards or situation.is_elsewhere:
         return
     try:
@@ -80,10 +80,14 @@ def _check_torch_of_environment(situation: Situation) -> Finding:
 
 def _check_memory(situation: Situation, cards: list[Gpu]) -> Finding:
     found = ", ".join(f"{card.name} with {card.memory_free_mb} MB free" for card in cards)
-    is_for_openpose = "openpose" in situation.programs and situation.config["containers"]["gpu"]
-    if is_for_openpose and all(card.memory_free_mb < OPENPOSE_MB for card in cards):
-        found += f"; OpenPose needs {OPENPOSE_MB} MB"
-        return failed(_NAME, found, "end what else is on them: nvidia-smi shows it")
+    remedy = "end what else is on them: nvidia-smi shows it"
+    if "openpose" in situation.programs and situation.config["pose"]["openpose"]["gpu"]:
+        free_mb = max(card.memory_free_mb for card in cards)
+        if free_mb < OPENPOSE_MB:
+            return failed(_NAME, f"{found}; OpenPose needs {OPENPOSE_MB} MB", remedy)
+        if free_mb < OPENPOSE_WITHOUT_CUDNN_MB:
+            found += f"; OpenPose without cuDNN was seen to take {OPENPOSE_WITHOUT_CUDNN_MB} MB"
+            return unknown(_NAME, found, remedy)
     if "shapy" in situation.programs:
         found += "; how much SHAPY needs is not known"
     return ok(_NAME, found)

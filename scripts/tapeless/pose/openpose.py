@@ -53,8 +53,8 @@ _REMEDIES = {
         "architecture (containers/openpose/README.md)."
     ),
     "no CUDA-capable device": (
-        "OpenPose saw no graphics card. One that was built for cards needs containers.gpu: true; "
-        "one for CPUs is built as containers/openpose/README.md says."
+        "OpenPose saw no graphics card. One that was built for cards needs pose.openpose.gpu: "
+        "true; one for CPUs is built as containers/openpose/README.md says."
     ),
 }
 

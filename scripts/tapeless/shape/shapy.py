@@ -44,9 +44,9 @@ _LOADED = re.compile(r"Loading checkpoint from (.+)!")
 _NOT_LOADED = "No checkpoint found"
 
 _NO_CARD = (
-    "SHAPY found no graphics card that it can work with. It needs one: containers.gpu must be "
-    "true, the image must be built for this card (containers/shapy/README.md), and other programs "
-    "must leave it room. `tapeless doctor` says what of that is missing."
+    "SHAPY found no graphics card that it can work with. It needs one: the image must be built for "
+    "this card (containers/shapy/README.md), and other programs must leave it room. `tapeless "
+    "doctor` says what is missing."
 )
 _ADVICE = "Film one person alone, from head to feet, in good light."
 
