@@ -104,13 +104,30 @@ def test_the_container_sees_its_mounts_and_nothing_else_of_the_machine(
     assert call == [
         *("exec", "--containall", "--cleanenv", "--workdir", scratch, "--pwd", "/opt/openpose"),
         *("--net", "--network", "none"),
+        *("--mount", f'type=bind,"src={quoted}",dst=/data,ro'),
         *("--mount", f"type=bind,src={tmp_path}/output,dst={tmp_path}/output"),
         *("--mount", f'type=bind,"src={quoted}","dst={quoted}",ro'),
-        *("--mount", f'type=bind,"src={quoted}",dst=/data,ro'),
         *(str(image), sys.executable, "-Sc", "pass"),
     ]
     assert record["scratch"]
     assert not Path(scratch).exists()
+
+
+def test_what_a_job_says_of_a_folder_holds_and_what_lies_within_another_comes_after_it(
+    apptainer: Path, make_job: Callable[..., Job], settings: dict[str, Any], tmp_path: Path
+):
+    inputs = tmp_path / "inputs"
+    inputs.mkdir()
+    job = make_job("pass", Mount(tmp_path / "output"), Mount(tmp_path), Mount(inputs))
+    settings["volumes"] = [{"source": str(inputs), "writable": True}]
+    run_container(job, settings)
+    call = record_of(apptainer)["call"]
+    mounts = [call[i + 1] for i, word in enumerate(call) if word == "--mount"]
+    assert mounts == [
+        f"type=bind,src={tmp_path},dst={tmp_path},ro",
+        f"type=bind,src={tmp_path}/output,dst={tmp_path}/output",
+        f"type=bind,src={inputs},dst={inputs},ro",
+    ]
 
 
 def test_graphics_cards_and_ports_are_asked_for(

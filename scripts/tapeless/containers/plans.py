@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,12 +68,18 @@ def make_plan(job: Job, settings: Mapping[str, Any]) -> Plan:
             place; if the user's file of mounts or `images.yaml` is not as it should be.
     """
     volumes = [*map(_as_mount, settings["volumes"]), *_read_mounts_file(settings["mounts_file"])]
-    binds = tuple(_bind(job.mounts + tuple(volumes)))
+    # What a job says of a folder holds, whatever is configured; its own writable mount comes first.
+    own = sorted(job.mounts, key=lambda mount: not mount.writable)
+    binds = tuple(_bind([*own, *volumes]))
     return Plan(job, find_entry(job.program, settings), settings, binds, make_labels(job.labels))
 
 
-def _bind(mounts: Iterable[Mount]) -> Iterator[Bind]:
-    """The mounts with absolute paths; those that are given twice are made once."""
+def _bind(mounts: Iterable[Mount]) -> list[Bind]:
+    """The mounts with absolute paths, of each target the first, and what lies within others last.
+
+    Raises:
+        ContainerError: if something does not exist, or two things are to be in one place.
+    """
     found: dict[str, Bind] = {}
     for mount in mounts:
         source = os.path.abspath(mount.source)  # noqa: PTH100 - links stay as they are named
@@ -89,9 +95,7 @@ def _bind(mounts: Iterable[Mount]) -> Iterator[Bind]:
                 f"{other.source} and {bind.source} are both to be mounted at {bind.target}: "
                 "correct containers.volumes or the file of mounts"
             )
-        if bind.writable and not other.writable:
-            found[bind.target] = bind
-    yield from found.values()
+    return sorted(found.values(), key=lambda bind: len(Path(bind.target).parts))
 
 
 def _as_mount(volume: Mapping[str, Any]) -> Mount:
