@@ -236,11 +236,16 @@ def test_a_child_that_outlives_its_program_is_ended_with_it(
 def test_a_listener_that_raises_stops_the_program(
     make_job: Callable[..., Job], settings: dict[str, Any]
 ):
+    heard: list[str] = []
+
     def refuse(line: str) -> None:
+        heard.append(line)
         raise LookupError(line)
 
     with pytest.raises(LookupError, match="at work"):
-        run_container(make_job(SLEEP + " # refused"), settings, listener=refuse)
+        code = "import time; print('at work\\nand on', end=''); time.sleep(100) # refused"
+        run_container(make_job(code), settings, listener=refuse)
+    assert heard == ["at work"]
     wait_for(lambda: processes_with("# refused") == [])
 
 
@@ -493,6 +498,9 @@ def test_limits_of_processes_reach_the_program(
     assert run_and_listen(make_job(code), settings) == ["(100, 100)"]
     settings["ulimits"] = {"files": 100}
     with pytest.raises(ContainerError, match="no limit 'files': correct"):
+        run_container(make_job(code), settings)
+    settings["ulimits"] = {"nofile": 1 << 40}
+    with pytest.raises(ContainerError, match="this user may not set the limits"):
         run_container(make_job(code), settings)
 
 

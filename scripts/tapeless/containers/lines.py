@@ -94,5 +94,7 @@ class Output:
             self._room -= len(line) + 1
             if self._room <= 0:
                 self._log.warning("the program says too much: the rest is not logged")
-        if self._listener is not None:
-            self._listener(line)
+        if (listener := self._listener) is not None:
+            self._listener = None  # one that raises hears no more
+            listener(line)
+            self._listener = listener

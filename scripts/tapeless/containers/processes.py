@@ -15,6 +15,7 @@ import resource
 import select
 import signal
 import subprocess
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 
@@ -34,6 +35,7 @@ MEMORY_IS = "proportional set size of its processes"
 
 _CHUNK_BYTES = 1 << 16
 _GRACE_S = 3.0
+_LOOK_S = 0.02
 _MB = 1 << 20
 _SET_PARENT_DEATH_SIGNAL = 1
 _LIBC = ctypes.CDLL(None)
@@ -70,8 +72,13 @@ def run_process(
             start_new_session=True,
             preexec_fn=set_up,
         )
-    except (OSError, subprocess.SubprocessError) as error:
+    except OSError as error:
         raise ContainerError(f"{command[0]} cannot be started: {error}") from error
+    except subprocess.SubprocessError as error:  # of set_up
+        raise ContainerError(
+            f"{command[0]} cannot be started: this user may not set the limits {dict(ulimits)}; "
+            "correct containers.ulimits"
+        ) from error
     try:
         yield _Process(process)
     finally:
@@ -99,16 +106,31 @@ def _labels_of(process: psutil.Process) -> dict[str, str]:
 
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Ends a process and its group, which may outlive it: asked first, then killed."""
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGTERM)
-    with suppress(subprocess.TimeoutExpired):
-        process.wait(_GRACE_S)
-    with suppress(ProcessLookupError):
-        os.killpg(process.pid, signal.SIGKILL)
+    deadline_s = time.monotonic() + _GRACE_S
+    _signal_group(process, signal.SIGTERM)
+    while _find_end(process) is None and time.monotonic() < deadline_s:
+        time.sleep(_LOOK_S)
+    _signal_group(process, signal.SIGKILL)
     process.wait()
     for stream in (process.stdout, process.stderr):
         if stream is not None:
             stream.close()
+
+
+def _signal_group(process: subprocess.Popen[bytes], number: int) -> None:
+    with suppress(ProcessLookupError, PermissionError):  # of those that are left, none is ours
+        os.killpg(process.pid, number)
+
+
+def _find_end(process: subprocess.Popen[bytes]) -> Exit | None:
+    """How a process ended, None while it runs.
+
+    It is left a zombie, so that its id stays that of its group and of nothing else.
+    """
+    ended = os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    if ended is None:
+        return None
+    return Exit(ended.si_status + (0 if ended.si_code == os.CLD_EXITED else 128))
 
 
 def _limit(name: str) -> int:
@@ -143,10 +165,7 @@ class _Process:
         return said if self._streams else None
 
     def poll(self) -> Exit | None:
-        status = self._process.poll()
-        if status is None:
-            return None
-        return Exit(status if status >= 0 else 128 - status)
+        return _find_end(self._process)
 
     def memory_mb(self) -> float | None:
         """The proportional set size of the process and its descendants."""
