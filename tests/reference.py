@@ -27,6 +27,8 @@ REFERENCE_SHEET = (
     {"video": "room", "path": "videos/room.mp4", "height_cm": ""},
 )
 
+_PLAIN_ROOM = 44
+"""The seed of a room without furniture, which the stand-in for OpenPose would take for people."""
 _NOBODY = 65534
 
 
@@ -138,18 +140,15 @@ def make_reference_project(folder: Path, workstation: Workstation) -> ReferenceP
 
 
 def film_videos(folder: Path) -> None:
-    """Films the three videos of the sheet: two people before a plain wall, and the wall alone.
-
-    The seeds are of rooms without furniture, which the stand-in for OpenPose takes for people.
-    """
+    """Films the three videos of the sheet: two people before a plain wall, and the wall alone."""
     from tapeless.population import draw_adults
     from tapeless.synthetic import Shot, film_empty_room, film_person
 
-    shot = Shot(width_px=360, height_px=640, seconds=1, frames_per_second=8, turn_degrees=30)
-    for name, seed in (("walk", 44), ("tall", 34)):
+    shot = Shot(width_px=360, height_px=640, seconds=1, frames_per_second=8, turn_degrees=10)
+    for name, seed in (("walk", 5), ("tall", 3)):
         (adult,) = draw_adults(1, seed, varied_beyond_prior=True)
-        film_person(adult, folder / f"{name}.mp4", seed=seed, shot=shot)
-    film_empty_room(folder / "room.mp4", seed=5, shot=shot)
+        film_person(adult, folder / f"{name}.mp4", seed=_PLAIN_ROOM, shot=shot)
+    film_empty_room(folder / "room.mp4", seed=_PLAIN_ROOM, shot=shot)
 
 
 def as_plain_user(command: list[str], home: Path, *groups: int) -> list[str]:
