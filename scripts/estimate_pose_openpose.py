@@ -8,7 +8,7 @@ without anybody, and, when asked for, `pictures/` with OpenPose's own drawings.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapeless.containers import Machine
+from tapeless.containers import Allowance
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pose.openpose import Options, estimate_pose
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(frames: Path, pose: Path, *, models: Path, options: Options, machine: Machine) -> None:
+def main(frames: Path, pose: Path, *, models: Path, options: Options, allowance: Allowance) -> None:
     """Runs the stage for one video."""
     run_stage(
         pose,
         [frames],
-        lambda: estimate_pose(frames, pose, models=models, options=options, machine=machine),
+        lambda: estimate_pose(frames, pose, models=models, options=options, allowance=allowance),
     )
 
 
@@ -42,7 +42,7 @@ if __name__ == "__main__":
                 hands=snakemake.params.hands,
                 pictures=snakemake.params.pictures,
             ),
-            machine=Machine(
+            allowance=Allowance(
                 settings=snakemake.config["containers"],
                 labels={"rule": "estimate_pose", "video": snakemake.wildcards.video},
                 gpus=snakemake.resources.gpu,

@@ -8,7 +8,7 @@ overlays.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapeless.containers import Machine
+from tapeless.containers import Allowance
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.shape.shapy import Settings, estimate_bodies
@@ -18,11 +18,13 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(frames: Path, keypoints: Path, bodies: Path, settings: Settings, machine: Machine) -> None:
+def main(
+    frames: Path, keypoints: Path, bodies: Path, settings: Settings, allowance: Allowance
+) -> None:
     """Writes the body files, or the reason why there are none."""
 
     def work() -> dict[str, int]:
-        estimates = estimate_bodies(frames, keypoints, bodies, settings, machine)
+        estimates = estimate_bodies(frames, keypoints, bodies, settings, allowance)
         for number, body in enumerate(estimates, start=1):
             body.save(bodies / f"estimate_{number}.npz")
         return {"estimates": len(estimates), "frames_used": len(estimates)}
@@ -44,7 +46,7 @@ if __name__ == "__main__":
                 meshes=snakemake.params.meshes,
                 pictures=snakemake.params.pictures,
             ),
-            Machine(
+            Allowance(
                 settings=snakemake.config["containers"],
                 labels={"rule": "estimate_shape", "video": snakemake.wildcards.video},
                 gpus=snakemake.resources.gpu,

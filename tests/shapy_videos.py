@@ -14,7 +14,7 @@ import yaml
 from estimate_shape_shapy import main
 from tapeless.bodies import Body
 from tapeless.configuration import with_defaults
-from tapeless.containers import Machine
+from tapeless.containers import Allowance
 from tapeless.images import write_image
 from tapeless.keypoints import Person, write_people
 from tapeless.outcomes import Outcome
@@ -100,7 +100,7 @@ class Video:
             self.keypoints,
             self.bodies,
             Settings(**{"data": self.data, "min_frames": 3, **options}),
-            Machine(
+            Allowance(
                 settings,
                 {"rule": "estimate_shape", "video": "v"},
                 gpus,

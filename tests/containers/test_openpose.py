@@ -16,7 +16,7 @@ import yaml
 import select_keypoints
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
-from tapeless.containers import ContainerError, ContainerFailedError, Machine
+from tapeless.containers import Allowance, ContainerError, ContainerFailedError
 from tapeless.images import write_image
 from tapeless.keypoints import POSE_SUFFIX, read_person, read_poses
 from tapeless.outcomes import Outcome
@@ -85,7 +85,7 @@ class Stage:
             self.folder / pose,
             models=self.folder / "models",
             options=replace(Options(**options), pictures=True),
-            machine=Machine(settings, {"rule": "estimate_pose", "video": "v"}, gpus),
+            allowance=Allowance(settings, {"rule": "estimate_pose", "video": "v"}, gpus),
         )
         return self.folder / pose
 

@@ -23,7 +23,7 @@ from puppets import GREEN, RED, SIZE, picture_of, standing
 import select_keypoints
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
-from tapeless.containers import ContainerFailedError, Job, Machine
+from tapeless.containers import Allowance, ContainerFailedError, Job
 from tapeless.downloads import MissingFilesError
 from tapeless.images import write_image
 from tapeless.keypoints import BODY_25, POSE_SUFFIX, Person, read_people, read_poses
@@ -81,7 +81,7 @@ class Video:
                 "STANDIN_OPENPOSE_ORDER": order,
             },
         }
-        machine = Machine(
+        allowance = Allowance(
             settings=settings,
             labels={"rule": "estimate_pose", "video": "v"},
             usage_file=self.folder / "usage.json",
@@ -91,7 +91,7 @@ class Video:
             self.folder / pose,
             models=self.models,
             options=replace(OPTIONS, **options),
-            machine=machine,
+            allowance=allowance,
         )
         return self.folder / pose
 
@@ -171,8 +171,8 @@ def test_a_job_has_its_cards_its_memory_and_one_folder_to_write_to(video, preten
 
     monkeypatch.setattr(openpose, "take_gpus", take)
     jobs = pretend(lambda folder: write_as_openpose(folder, video.names, []))
-    machine = Machine({}, {"rule": "estimate_pose", "video": "v"}, gpus=1, memory_mb=4000)
-    main(video.frames, video.pose, models=video.models, options=OPTIONS, machine=machine)
+    allowance = Allowance({}, {"rule": "estimate_pose", "video": "v"}, gpus=1, memory_mb=4000)
+    main(video.frames, video.pose, models=video.models, options=OPTIONS, allowance=allowance)
     (job,) = jobs
     assert (job.program, job.gpus, job.memory_mb, taken) == ("openpose", ("GPU-7",), 4000, [1])
     assert job.labels == {"rule": "estimate_pose", "video": "v"}
@@ -187,8 +187,8 @@ def test_a_job_has_its_cards_its_memory_and_one_folder_to_write_to(video, preten
 def test_relative_paths_reach_the_container_as_absolute_ones(video, pretend, monkeypatch):
     jobs = pretend(lambda folder: write_as_openpose(folder, video.names, []))
     monkeypatch.chdir(video.folder)
-    machine = Machine({}, {})
-    main(Path("frames"), Path("pose"), models=Path("models"), options=OPTIONS, machine=machine)
+    allowance = Allowance({}, {})
+    main(Path("frames"), Path("pose"), models=Path("models"), options=OPTIONS, allowance=allowance)
     values = jobs[0].arguments[jobs[0].arguments.index("--image_dir") :][1::2]
     assert [Path(value) for value in values if "/" in value] == [
         video.frames,

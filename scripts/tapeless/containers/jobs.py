@@ -54,7 +54,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Machine:
+class Allowance:
     """What a stage that runs a container may use of this machine; no result depends on it.
 
     Args:

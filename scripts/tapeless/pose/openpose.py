@@ -20,7 +20,7 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeless.containers import ContainerError, Job, Machine, Mount, run_container
+from tapeless.containers import Allowance, ContainerError, Job, Mount, run_container
 from tapeless.gpus import take_gpus
 from tapeless.keypoints import (
     MIN_POINTS,
@@ -118,7 +118,7 @@ def keep_confident(people: Iterable[Person], min_confidence: float) -> list[Pers
 
 
 def estimate_pose(
-    frames: Path, pose: Path, *, models: Path, options: Options, machine: Machine
+    frames: Path, pose: Path, *, models: Path, options: Options, allowance: Allowance
 ) -> Mapping[str, int]:
     """Writes a pose file for every frame of a video; returns what it counted.
 
@@ -134,7 +134,7 @@ def estimate_pose(
     names = frame_names(frames)
     with TemporaryDirectory(dir=pose, prefix=".openpose-") as folder:
         written = Path(folder)
-        said = _run(frames, models, written, options, machine)
+        said = _run(frames, models, written, options, allowance)
         people = {
             name: keep_confident(found, options.min_confidence)
             for name, found in _read(names, written, said).items()
@@ -152,24 +152,24 @@ def _without_doubtful(points: NDArray[np.float64], min_confidence: float) -> NDA
 
 
 def _run(
-    frames: Path, models: Path, written: Path, options: Options, machine: Machine
+    frames: Path, models: Path, written: Path, options: Options, allowance: Allowance
 ) -> Sequence[str]:
     """Lets OpenPose look at all frames; what it said last."""
     said: deque[str] = deque(maxlen=_LINES_KEPT)
     for folder in ("json", PICTURES_FOLDER):
         (written / folder).mkdir()
-    with take_gpus(machine.gpus) as gpus:
+    with take_gpus(allowance.gpus) as gpus:
         job = Job(
             program="openpose",
             arguments=build_arguments(frames, models, written, options),
             mounts=(Mount(frames), Mount(models), Mount(written, writable=True)),
-            labels=machine.labels,
+            labels=allowance.labels,
             gpus=gpus,
-            memory_mb=machine.memory_mb,
+            memory_mb=allowance.memory_mb,
         )
         try:
             run_container(
-                job, machine.settings, usage_file=machine.usage_file, listener=said.append
+                job, allowance.settings, usage_file=allowance.usage_file, listener=said.append
             )
         except ContainerError as error:
             for note in _explain(said, frame_names(frames), written):

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from tapeless.bodies import Body
-from tapeless.containers import ContainerFailedError, Job, Machine, run_container
+from tapeless.containers import Allowance, ContainerFailedError, Job, run_container
 from tapeless.gpus import take_gpus
 from tapeless.keypoints import BODY_25, Person, read_person
 from tapeless.outcomes import Rejected
@@ -71,7 +71,7 @@ class Settings:
 
 
 def estimate_bodies(
-    frames: Path, keypoints: Path, bodies: Path, settings: Settings, machine: Machine
+    frames: Path, keypoints: Path, bodies: Path, settings: Settings, allowance: Allowance
 ) -> list[Body]:
     """Runs SHAPY on the usable frames of a video: one body for each, in time order.
 
@@ -81,7 +81,7 @@ def estimate_bodies(
         bodies: where SHAPY works, in a folder that is gone afterwards; meshes and pictures that
             are asked for are left in `EXTRAS_FOLDER`.
         settings: what decides the result.
-        machine: what it may use.
+        allowance: what it may use of the machine.
 
     Raises:
         Rejected: if too few frames show enough of the person, or a body of plausible size.
@@ -93,10 +93,10 @@ def estimate_bodies(
     names = choose_frames(keypoints, settings.min_frames)
     regressor = read_joint_regressor(settings.data / BODY_MODEL)
     with TemporaryDirectory(dir=bodies, prefix=".shapy-") as folder:
-        workplace = Workplace.at(Path(folder), settings.data, machine.settings)
+        workplace = Workplace.at(Path(folder), settings.data, allowance.settings)
         workplace.stage(frames, keypoints, names)
-        with take_gpus(machine.gpus) as gpus:
-            _run(workplace, settings, machine, gpus)
+        with take_gpus(allowance.gpus) as gpus:
+            _run(workplace, settings, allowance, gpus)
         _require_results(workplace.results, names, settings)
         found = _read_bodies(workplace.results, names, regressor, settings)
         _keep_extras(workplace.results, list(found), bodies, settings)
@@ -137,19 +137,23 @@ def _find_fault(person: Person) -> str | None:
     return None
 
 
-def _run(workplace: Workplace, settings: Settings, machine: Machine, gpus: tuple[str, ...]) -> None:
+def _run(
+    workplace: Workplace, settings: Settings, allowance: Allowance, gpus: tuple[str, ...]
+) -> None:
     job = Job(
         program=PROGRAM,
         arguments=workplace.arguments(meshes=settings.meshes, pictures=settings.pictures),
         mounts=workplace.mounts,
-        labels=machine.labels,
+        labels=allowance.labels,
         gpus=gpus,
         environment={"PYTHONUNBUFFERED": "1"},
-        memory_mb=machine.memory_mb,
+        memory_mb=allowance.memory_mb,
     )
     weights = _WeightsWatch(workplace.checkpoint)
     try:
-        run_container(job, machine.settings, usage_file=machine.usage_file, listener=weights.hear)
+        run_container(
+            job, allowance.settings, usage_file=allowance.usage_file, listener=weights.hear
+        )
     except ContainerFailedError as error:
         if error.status == _NO_CARD_STATUS:
             raise ShapyError(_NO_CARD) from error
