@@ -20,6 +20,8 @@ from projects import Project, make_project
 PROGRAMS = {"openpose": "estimate_pose", "shapy": "estimate_shape"}
 """The programs that run in containers, each with the rule that runs it."""
 
+STAGES = ("frames", "pose", "keypoints")
+
 TALL_CM = 188.0
 REFERENCE_SHEET = (
     {"video": "walk", "path": "videos/walk.mp4", "height_cm": ""},
@@ -52,8 +54,8 @@ class Workstation:
 
     def containers(self) -> list[Any]:
         """All containers there are, at work or not."""
-        containers: list[Any] = self.docker.containers.list(all=True)
-        return containers
+        found: list[Any] = self.docker.containers.list(all=True, ignore_removed=True)
+        return found
 
     def with_cards(self, folder: Path, count: int) -> Workstation:
         """The same machine with so many other cards, which no job has yet."""
@@ -100,6 +102,13 @@ class ReferenceProject(Project):
         """How the stand-ins fail from now on, by program; those that are not named do not."""
         environment = {f"STANDIN_{program.upper()}": modes.get(program, "") for program in PROGRAMS}
         self.refer(containers={"environment": environment})
+
+    def forget(self, video: str, after: str = "frames") -> None:
+        """Removes what was made of a video after a stage."""
+        kept = STAGES[: STAGES.index(after) + 1]
+        for path in (self.results / "videos" / video).iterdir():
+            if path.stem not in kept:
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
 
     def usage_file(self, rule: str, video: str) -> Path:
         return self.results / "benchmarks" / rule / f"{video}.container.json"
