@@ -83,6 +83,9 @@ class Cards:
                 process.kill()
 
 
+_PATIENCE_S = 60
+
+
 @dataclass(frozen=True)
 class Job:
     process: subprocess.Popen[str]
@@ -90,6 +93,9 @@ class Job:
     def wait_for_gpus(self) -> list[str]:
         """The cards that the job got, once it has them."""
         assert self.process.stdout is not None
+        assert select.select([self.process.stdout], [], [], _PATIENCE_S)[0], (
+            "no card in all that time"
+        )
         if not (line := self.process.stdout.readline()):
             raise AssertionError(self.process.communicate()[1])
         return line.split()

@@ -75,7 +75,7 @@ def keep_person(mask: Mask, person: Person) -> Mask:
 def segment_person(frames: Path, keypoints: Path, silhouettes: Path) -> Mapping[str, int]:
     """Writes the silhouette of every frame kept, 8-bit grey at the frame's size.
 
-    A frame whose person cannot be cut out is left out.
+    A frame whose person cannot be cut out has none.
 
     Raises:
         Rejected: if less than half of the frames are left.
@@ -87,7 +87,7 @@ def segment_person(frames: Path, keypoints: Path, silhouettes: Path) -> Mapping[
             person = read_person(keypoints / f"{name}.json")
             mask = cut_out(models, read_rgb(frames / f"{name}.png"), person)
             if mask is None:
-                log.warning("%s: the person cannot be cut out; the frame is left out", name)
+                log.warning("%s: the person cannot be cut out; the frame has no outline", name)
                 continue
             write_image(silhouettes / f"{name}.png", np.round(mask * 255).astype(np.uint8))
             written += 1

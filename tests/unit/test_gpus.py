@@ -115,16 +115,18 @@ class TestTurns:
             assert waiting.wait_for_gpus() == list(two.uuids)
 
     def test_a_job_that_wants_two_is_not_put_off_for_ever_by_jobs_that_want_one(self, two: Cards):
-        with two.job() as first, two.job() as second, two.job(2) as patient:
+        with two.job() as first, two.job() as second:
             first.wait_for_gpus()
             second.wait_for_gpus()
-            first.end()
-            assert patient.is_waiting()
-            with two.job() as late:
-                assert late.is_waiting()  # the free card is the patient one's already
-                second.end()
-                late.process.kill()
-                assert patient.wait_for_gpus() == list(two.uuids)
+            with two.job(2) as patient:
+                assert patient.is_waiting()
+                first.end()
+                assert patient.is_waiting()
+                with two.job() as late:
+                    assert late.is_waiting()  # the free card is the patient one's already
+                    second.end()
+                    late.process.kill()
+                    assert patient.wait_for_gpus() == list(two.uuids)
 
     def test_more_than_there_are_is_an_error(self, two: Cards):
         with two.job(3) as greedy:

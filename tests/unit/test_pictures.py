@@ -189,10 +189,22 @@ def test_frames_come_in_time_order_with_their_verdicts(measured) -> None:
     assert frames[2].people
 
 
-def test_a_kept_frame_that_could_not_be_cut_out_is_not_shown_as_kept(measured) -> None:
+def test_a_kept_frame_that_could_not_be_cut_out_is_not_shown_as_kept(measured, body) -> None:
+    first = {
+        name: getattr(body, name)[:1]
+        for name in ("frames", "posed_vertices", "camera_focal_px", "camera_center_px")
+    }
+    replace(body, **first).save(measured.inputs.bodies / "estimate_1.npz")
     (measured.inputs.silhouettes / "frame_000002.png").unlink()
 
     assert [f.code for f in measured.contents().frames] == [None, "no_silhouette", "blurred"]
+
+
+def test_a_frame_without_an_outline_is_used_where_a_body_rests_on_it_all_the_same(measured) -> None:
+    (measured.inputs.silhouettes / "frame_000002.png").unlink()
+
+    assert [f.code for f in measured.contents().frames] == [None, None, "blurred"]
+    measured.draw()
 
 
 def test_the_body_shown_is_the_one_of_middle_volume(body) -> None:

@@ -164,10 +164,11 @@ def _frame(
     silhouette = inputs.silhouettes / f"{name}.png"
     code, reason = (row["code"] or None, row["reason"] or None) if row else (None, None)
     cut_out, fitted = stages_done  # what a later stage that went well left out, it could not use
-    if code is None and cut_out and not silhouette.exists():
-        code = "no_silhouette"
-    elif code is None and fitted and body is None:
-        code = "no_fit"
+    if code is None and body is None:  # a body need not rest on silhouettes
+        if cut_out and not silhouette.exists():
+            code = "no_silhouette"
+        elif fitted:
+            code = "no_fit"
     reason = reason or (REJECTION_CODES[code] if code else None)
     return SheetFrame(
         picture=picture,
