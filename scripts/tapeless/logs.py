@@ -4,23 +4,33 @@ from __future__ import annotations
 
 import logging
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
+
+from tapeless.outcomes import MachineFault
 
 Item = TypeVar("Item")
 
 _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+_FAILURE_MARK = "THE JOB FAILED: "
 
 
 @contextmanager
 def job_log(path: str | Path) -> Iterator[None]:
     """Sends everything that a job logs to `path`, and its traceback if it crashes.
 
-    The exception also goes to standard error, as Python does, so that Snakemake shows it.
+    Standard error, which Snakemake shows, gets what a person needs: of a `MachineFault` just its
+    sentences, of a job that was told to stop nothing, of any other exception the traceback. The
+    log ends with what `find_failures` looks for.
+
+    Raises:
+        SystemExit: in place of a `MachineFault` (status 1) and of KeyboardInterrupt (130).
     """
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8")
+    handler = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -28,13 +38,45 @@ def job_log(path: str | Path) -> Iterator[None]:
     logging.captureWarnings(True)
     try:
         yield
-    except BaseException:
-        root.exception("the job failed")
+    except (KeyboardInterrupt, SystemExit) as end:
+        root.warning("the job was stopped")
+        raise SystemExit(getattr(end, "code", 130)) from None
+    except MachineFault as fault:
+        said = "\n".join([str(fault), *getattr(fault, "__notes__", ())])
+        root.error("where it failed:", exc_info=True)
+        root.error("%s%s", _FAILURE_MARK, said)
+        sys.stderr.write(f"{said}\n")
+        raise SystemExit(1) from None
+    except BaseException as error:
+        root.error("where it failed:", exc_info=True)
+        root.error("%s%s", _FAILURE_MARK, traceback.format_exception_only(error)[-1].rstrip())
         raise
     finally:
         root.removeHandler(handler)
         handler.close()
         sys.stderr.flush()
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that failed: its log, and what it said last, on one line or more."""
+
+    log: Path
+    said: str
+
+
+def find_failures(folder: Path, since: float) -> list[Failure]:
+    """The jobs whose logs below `folder` end with a failure and were written after `since`.
+
+    `since` is in seconds of `time.time()`. They come in the order in which they failed.
+    """
+    logs = ((path.stat().st_mtime, path) for path in folder.rglob("*.log"))
+    found = []
+    for _, path in sorted(entry for entry in logs if entry[0] >= since):
+        _, mark, said = path.read_text("utf-8", errors="replace").rpartition(_FAILURE_MARK)
+        if mark:
+            found.append(Failure(path, said.strip()))
+    return found
 
 
 def progress(items: Iterable[Item], what: str, total: int, log: logging.Logger) -> Iterator[Item]:

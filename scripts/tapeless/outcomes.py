@@ -45,6 +45,14 @@ class Rejected(Exception):  # noqa: N818 - a verdict about a video, not an error
         self.counts = counts
 
 
+class MachineFault(Exception):  # noqa: N818 - the counterpart of Rejected
+    """Something about the machine that a person can mend; the message says what to do.
+
+    Notes that are added to it (`add_note`) are part of what it says. Whoever sees it needs no
+    traceback.
+    """
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The verdict of one stage on one video, as kept in its `outcome.json`.
