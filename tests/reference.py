@@ -14,6 +14,7 @@ import docker
 import yaml
 
 from cards import Cards, make_cards
+from containers.standins.openpose.download import make_models, recognise
 from containers.standins.shapy.download import make_download
 from projects import Project, make_project
 
@@ -126,14 +127,12 @@ class ReferenceProject(Project):
 
 def make_workstation(folder: Path, docker_host: str, digests: Mapping[str, str]) -> Workstation:
     """A machine with one card, whose user has downloaded everything."""
-    models = folder / "models"
-    (models / "pose/body_25").mkdir(parents=True)
-    for name in ("pose_iter_584000.caffemodel", "pose_deploy.prototxt"):
-        (models / "pose/body_25" / name).write_text(f"{name} of a stand-in", encoding="utf-8")
     cards = make_cards(folder / "cards", 1)
     cards.slots.mkdir()
     cards.slots.chmod(0o1777)  # for all users, as the first job would make it
-    return Workstation(docker_host, digests, cards, models, make_download(folder / "data"))
+    return Workstation(
+        docker_host, digests, cards, make_models(folder / "models"), make_download(folder / "data")
+    )
 
 
 def make_reference_project(folder: Path, workstation: Workstation) -> ReferenceProject:
@@ -145,6 +144,8 @@ def make_reference_project(folder: Path, workstation: Workstation) -> ReferenceP
         containers={"mounts_file": None, "memory_mb": 1000},
     )
     project.pin(**workstation.digests)
+    networks = project.folder / "scripts/tapeless/data/openpose_models.yaml"
+    recognise(workstation.models, networks, networks)
     return project
 
 

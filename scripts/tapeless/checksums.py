@@ -13,6 +13,7 @@ import os
 import tempfile
 import time
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -22,21 +23,26 @@ _YOUNG_S = 2.0
 and so look the same; it is not remembered yet."""
 
 
-def checksum_file(path: Path) -> str:
-    """The SHA-256 of a file's content, as `sha256:<hex>`.
+def checksum_file(path: Path, algorithm: str = "sha256") -> str:
+    """The checksum of a file's content, as `<algorithm>:<hex>`.
 
     It is remembered by absolute path, size, time of change (ns) and inode. Links are followed.
+
+    Args:
+        path: the file.
+        algorithm: as hashlib names it; "md5" where others publish no better one.
 
     Raises:
         OSError: if the file cannot be read.
     """
-    key = str(path.absolute())
+    key = f"{algorithm}:{path.absolute()}"
     before = _identify(path)
     known = _read_cache().get(key)
     if isinstance(known, list) and len(known) == 2 and known[0] == before:
         return str(known[1])
     with path.open("rb") as stream:
-        checksum = f"sha256:{hashlib.file_digest(stream, 'sha256').hexdigest()}"
+        begin = partial(hashlib.new, algorithm, usedforsecurity=False)
+        checksum = f"{algorithm}:{hashlib.file_digest(stream, begin).hexdigest()}"
     if before == _identify(path) and time.time_ns() - before[1] > _YOUNG_S * 1e9:
         _remember(key, [before, checksum])
     return checksum

@@ -14,13 +14,16 @@ import pytest
 import yaml
 
 import select_keypoints
+from containers.standins.openpose.download import make_models, recognise
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
 from tapeless.containers import Allowance, ContainerError, ContainerFailedError
 from tapeless.images import write_image
 from tapeless.keypoints import POSE_SUFFIX, read_person, read_poses
 from tapeless.outcomes import Outcome
+from tapeless.pose import openpose_models
 from tapeless.pose.openpose import OpenPoseError, Options
+from tapeless.pose.openpose_models import NETWORKS_FILE
 from tapeless.selection import Rules
 
 ROOT = Path(__file__).parents[2]
@@ -61,10 +64,7 @@ class Stage:
             )
         self.names = [f"frame_{number:06d}" for number in range(1, FRAMES + 1)]
         Outcome(counts={"frames_sampled": FRAMES}).write(self.frames)
-        weights = folder / "models/pose/body_25"
-        weights.mkdir(parents=True)
-        for file in ("pose_iter_584000.caffemodel", "pose_deploy.prototxt"):
-            (weights / file).write_text(file)
+        self.models = make_models(folder / "models")
         images = yaml.safe_load((ROOT / "containers/images.yaml").read_text())
         images["openpose"]["docker"] = {"image": "tapeless-test/openpose:1", "digest": digest}
         (folder / "images.yaml").write_text(yaml.safe_dump(images))
@@ -79,11 +79,12 @@ class Stage:
             "memory_mb": 400,
             **settings,
         }
-        options = {k: v for k, v in DEFAULTS["pose"]["openpose"].items() if k != "models"}
+        keys = DEFAULTS["pose"]["openpose"].keys() - {"models", "gpu"}
+        options = {key: DEFAULTS["pose"]["openpose"][key] for key in keys}
         main(
             self.frames,
             self.folder / pose,
-            models=self.folder / "models",
+            models=self.models,
             options=replace(Options(**options), pictures=True),
             allowance=Allowance(settings, {"rule": "estimate_pose", "video": "v"}, gpus),
         )
@@ -116,7 +117,10 @@ def stage(tmp_path: Path, docker_host: str, digest: str, monkeypatch: pytest.Mon
     monkeypatch.setenv("DOCKER_HOST", docker_host)
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
     monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
-    return Stage(tmp_path, digest)
+    stage = Stage(tmp_path, digest)
+    networks = recognise(stage.models, NETWORKS_FILE, tmp_path / "networks.yaml")
+    monkeypatch.setattr(openpose_models, "NETWORKS_FILE", networks)
+    return stage
 
 
 def containers(docker_host: str) -> list[Any]:
@@ -149,6 +153,22 @@ def test_of_several_people_the_larger_is_measured_in_whatever_order_they_are_lis
         assert {round(read_person(path).at("Neck")[0, 0], -1) for path in kept} == {220}
     assert chosen[0] == chosen[1]
     assert len(chosen[0]) == FRAMES - 1
+
+
+@pytest.mark.parametrize("kind", ["folder", "file", "link"])
+def test_models_that_are_links_are_seen_in_the_container(stage, kind):
+    """They are often kept in one place for many programs."""
+    store = stage.folder / "store"
+    weights = stage.models / "pose/body_25/pose_iter_584000.caffemodel"
+    store.mkdir()
+    if kind == "folder":
+        (stage.models / "pose").rename(store / "pose")
+        (stage.models / "pose").symlink_to("../store/pose")
+    else:
+        weights.rename(store / "weights")
+        (store / "link").symlink_to("weights")
+        weights.symlink_to(store / ("weights" if kind == "file" else "link"))
+    assert len(read_poses(stage.run(), stage.names)) == FRAMES
 
 
 def test_a_run_that_breaks_off_without_a_word_is_no_result(stage, docker_host):

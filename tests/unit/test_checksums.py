@@ -53,6 +53,17 @@ def test_it_is_the_sha256_of_the_content(tmp_path: Path):
     assert checksum_file(make_old(tmp_path / "empty", b"")) == truth(b"")
 
 
+def test_a_checksum_of_another_kind_is_remembered_beside_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    hashed = count_hashing(monkeypatch)
+    path = make_old(tmp_path / "w", b"weights")
+    md5 = f"md5:{hashlib.md5(b'weights').hexdigest()}"
+    for _ in range(2):
+        assert (checksum_file(path), checksum_file(path, "md5")) == (truth(b"weights"), md5)
+    assert len(hashed) == 2
+
+
 def test_a_file_is_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     hashed = count_hashing(monkeypatch)
     path = make_old(tmp_path / "ünï \udcff", b"weights")
@@ -117,7 +128,7 @@ def test_processes_that_write_at_once_leave_a_whole_cache(tmp_path: Path, cache:
     paths = [make_old(tmp_path / f"w{number}", bytes([number])) for number in range(20)]
     with ProcessPoolExecutor(4, mp_context=get_context("fork")) as pool:
         assert list(pool.map(checksum_file, paths)) == [truth(p.read_bytes()) for p in paths]
-    assert set(json.loads(cache.read_bytes())) <= set(map(str, paths))
+    assert set(json.loads(cache.read_bytes())) <= {f"sha256:{path}" for path in paths}
     assert list(cache.parent.iterdir()) == [cache]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from containers.standins.openpose.download import make_models, recognise
 from examined import (
     OPENPOSE,
     ROOT,
@@ -20,6 +21,8 @@ from examined import (
 )
 from tapeless.doctor import Situation, disk
 from tapeless.doctor.disk import estimate_bytes
+from tapeless.pose import openpose_models
+from tapeless.pose.openpose_models import NETWORKS_FILE
 from tapeless.videosheet import Video
 
 OPENPOSE_FILES = ("pose/body_25/pose_iter_584000.caffemodel", "pose/body_25/pose_deploy.prototxt")
@@ -63,12 +66,27 @@ class TestWeights:
         write(folder / "models" / OPENPOSE_FILES[0], b"")
         assert len(look("estimate_pose", pose=OPENPOSE)["OpenPose models"]) == 2
 
-    def test_those_that_are_there_are_told_by_their_checksums(self, folder: Path):
-        for name in OPENPOSE_FILES:
-            write(folder / "models" / name)
+    def test_those_that_are_there_are_told_by_their_checksums(
+        self, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        models = make_models(folder / "models")
+        networks = recognise(models, NETWORKS_FILE, folder / "networks.yaml")
+        monkeypatch.setattr(openpose_models, "NETWORKS_FILE", networks)
         finding = only(look("estimate_pose", pose=OPENPOSE), "OpenPose models")
         assert_ok(finding)
-        assert f"sha256:{hashlib.sha256(b'weights').hexdigest()[:12]}" in finding.found
+        content = (models / OPENPOSE_FILES[0]).read_bytes()
+        assert f"sha256:{hashlib.sha256(content).hexdigest()[:12]}" in finding.found
+
+    def test_a_web_page_in_the_place_of_weights_fails(self, folder: Path):
+        """As a server that is gone sends it."""
+        write(folder / "models" / OPENPOSE_FILES[0], b"<!DOCTYPE html>")
+        write(folder / "models" / OPENPOSE_FILES[1])
+        assert_failed(
+            only(look("estimate_pose", pose=OPENPOSE), "OpenPose models"),
+            found=f"models/{OPENPOSE_FILES[0]} is not the file it should be (MD5 "
+            f"{hashlib.md5(b'<!DOCTYPE html>').hexdigest()}, should be 78287b57cf85fa89c03f1393d36",
+            remedy="containers/openpose/README.md",
+        )
 
     def test_other_machines_may_have_what_is_not_here(self):
         situation = {"is_elsewhere": True}

@@ -6,6 +6,7 @@ OpenPose itself is stood in for by a program that has its command line, its file
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -21,6 +22,7 @@ import yaml
 from puppets import GREEN, RED, SIZE, picture_of, standing
 
 import select_keypoints
+from containers.standins.openpose.download import BODY, FACE, HAND, made_up, make_models, recognise
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
 from tapeless.containers import Allowance, ContainerFailedError, Job
@@ -28,14 +30,19 @@ from tapeless.downloads import MissingFilesError
 from tapeless.images import write_image
 from tapeless.keypoints import BODY_25, POSE_SUFFIX, Person, read_people, read_poses
 from tapeless.outcomes import Outcome
-from tapeless.pose import openpose
+from tapeless.pose import openpose, openpose_models
 from tapeless.pose.openpose import (
     OpenPoseError,
     Options,
     build_arguments,
     keep_confident,
 )
-from tapeless.pose.openpose_models import find_missing_models, read_checksums
+from tapeless.pose.openpose_models import (
+    NETWORKS_FILE,
+    find_missing_models,
+    read_checksums,
+    require_models,
+)
 from tapeless.selection import Rules
 
 ROOT = Path(__file__).parents[2]
@@ -43,9 +50,7 @@ STANDIN = ROOT / "tests/containers/standins/openpose/openpose.py"
 DEFAULTS = with_defaults({}, yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text()))
 SETTINGS: dict[str, Any] = DEFAULTS["pose"]["openpose"]
 OPTIONS = Options(**{key: SETTINGS[key] for key in SETTINGS.keys() - {"models", "gpu"}})
-BODY = ("pose/body_25/pose_iter_584000.caffemodel", "pose/body_25/pose_deploy.prototxt")
-FACE = ("face/pose_iter_116000.caffemodel", "face/pose_deploy.prototxt")
-HAND = ("hand/pose_iter_102000.caffemodel", "hand/pose_deploy.prototxt")
+WEB_PAGE = "<!DOCTYPE html><title>403 Forbidden</title>"
 EMPTY = np.full((SIZE[1], SIZE[0], 3), 225, np.uint8)
 
 
@@ -54,15 +59,13 @@ class Video:
 
     def __init__(self, folder: Path, *pictures: np.ndarray) -> None:
         self.folder = folder
-        self.frames, self.pose, self.models = (folder / n for n in ("frames", "pose", "models"))
+        self.frames, self.pose = folder / "frames", folder / "pose"
+        self.models = make_models(folder / "models")
         self.frames.mkdir()
         self.names = [f"frame_{number:06d}" for number in range(1, len(pictures) + 1)]
         for name, picture in zip(self.names, pictures, strict=True):
             write_image(self.frames / f"{name}.png", picture)
         Outcome(counts={"frames_sampled": len(pictures)}).write(self.frames)
-        for file in (*BODY, *FACE, *HAND):
-            (self.models / file).parent.mkdir(parents=True, exist_ok=True)
-            (self.models / file).write_text(file, encoding="utf-8")
 
     def detect(
         self, mode: str = "", pose: str = "pose", gpu: bool = False, order: str = "", **options: Any
@@ -99,6 +102,14 @@ class Video:
     def written(self) -> list[str]:
         """All that lies in the folder of the pose."""
         return sorted(path.name for path in self.pose.iterdir())
+
+
+@pytest.fixture(autouse=True)
+def networks(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The made-up models are the right ones."""
+    folder = tmp_path_factory.mktemp("known")
+    known = recognise(make_models(folder), NETWORKS_FILE, folder / "networks.yaml")
+    monkeypatch.setattr(openpose_models, "NETWORKS_FILE", known)
 
 
 @pytest.fixture
@@ -206,7 +217,7 @@ def test_models_are_checked_for_before_anything_runs(video, pretend):
         (video.models / file).unlink()
     with pytest.raises(MissingFilesError) as error:
         video.detect()
-    for words in (str(video.models), "README.md", "MD5 78287b57", "start again", *BODY):
+    for words in (str(video.models), "README.md", "MD5 ", "start again", *BODY):
         assert words in str(error.value)
     assert jobs == []
 
@@ -230,6 +241,54 @@ def test_a_download_that_came_to_nothing_is_missing(video):
     (video.models / BODY[0]).write_bytes(b"")
     (missing,) = find_missing_models(video.models, SETTINGS)
     assert missing.target == BODY[0]
+
+
+def test_weights_that_are_another_file_are_not_run_with(video, pretend):
+    jobs = pretend(lambda folder: None)
+    (video.models / BODY[0]).write_text(WEB_PAGE, encoding="utf-8")
+    found, wanted = (hashlib.md5(t.encode()).hexdigest() for t in (WEB_PAGE, made_up(BODY[0])))
+    with pytest.raises(MissingFilesError) as error:
+        video.detect()
+    assert (
+        f"{video.models / BODY[0]} is not the file it should be (MD5 {found}, should be {wanted})."
+    ) in str(error.value)
+    assert (jobs, video.written) == ([], [])
+
+
+def test_weights_of_networks_that_are_not_asked_for_may_be_anything(video):
+    (video.models / FACE[0]).write_text(WEB_PAGE, encoding="utf-8")
+    require_models(video.models, SETTINGS)
+    (missing,) = find_missing_models(video.models, SETTINGS | {"face": True})
+    assert missing.target == FACE[0]
+
+
+def test_weights_that_are_made_up_are_none_of_openposes(tmp_path, monkeypatch):
+    monkeypatch.setattr(openpose_models, "NETWORKS_FILE", NETWORKS_FILE)
+    models = make_models(tmp_path / "models")
+    found = find_missing_models(models, SETTINGS | {"face": True, "hands": True})
+    assert [file.target for file in found] == [BODY[0], FACE[0], HAND[0]]
+    md5s = ("78287b57cf85fa89c03f1393d368e5b7", "e747180d728fa4e4418c465828384333",
+            "a82cfc3fea7c62f159e11bd3674c1531")  # fmt: skip
+    for file, md5 in zip(found, md5s, strict=True):
+        assert file.fault.endswith(f"should be {md5})")
+
+
+def test_models_that_are_links_are_mounted_where_openpose_looks_for_them(video, pretend):
+    jobs = pretend(lambda folder: write_as_openpose(folder, video.names, []))
+    store = video.folder / "store"
+    (video.models / "pose").rename(store)
+    (video.models / "pose").symlink_to("../store")
+    video.detect()
+    mounts = {mount.target: mount.source for mount in jobs[0].mounts if mount.target}
+    assert mounts == {
+        str(video.models / file): store / Path(file).relative_to("pose") for file in BODY
+    }
+
+
+def test_models_that_are_links_do_on_this_machine_itself_too(video):
+    (video.models / "pose").rename(video.folder / "store")
+    (video.models / "pose").symlink_to(video.folder / "store")
+    assert len(read_poses(video.detect(), video.names)) == 4
 
 
 def test_checksums_are_those_of_the_weights_in_use(video):

@@ -9,7 +9,7 @@ import pytest
 from containers.standins.shapy.download import BODY_MODEL, CHECKPOINT, make_download
 from tapeless.downloads import MissingFile, MissingFilesError, format_missing
 from tapeless.shape.shapy_files import (
-    find_linked_files,
+    find_linked_data,
     find_missing_files,
     read_checksums,
     require_files,
@@ -93,16 +93,27 @@ def test_a_table_has_a_row_for_each_file_in_columns():
     ]
 
 
+def test_what_is_wrong_with_a_file_stands_below_the_table():
+    rows = [
+        MissingFile(Path("/d/a"), "weights", "here", "a", "is not the file it should be"),
+        MissingFile(Path("/d/b"), "layers", "there", "b"),
+    ]
+    assert format_missing(rows).splitlines()[-2:] == [
+        "layers   b        there",
+        "/d/a is not the file it should be.",
+    ]
+
+
 def test_files_that_are_linked_out_of_the_download_are_found(linked, download):
-    assert find_linked_files(download) == {}
-    found = find_linked_files(linked)
+    assert find_linked_data(download) == {}
+    found = find_linked_data(linked)
     assert found[BODY_MODEL] == (download / BODY_MODEL).resolve()
     assert len(found) == 10
 
 
 def test_a_download_that_is_a_link_itself_is_no_link_out_of_it(tmp_path, download):
     (tmp_path / "data").symlink_to(download)
-    assert find_linked_files(tmp_path / "data") == {}
+    assert find_linked_data(tmp_path / "data") == {}
 
 
 def test_checksums_are_those_of_weights_and_body_model(tmp_path):

@@ -16,7 +16,7 @@ _DIGITS = len("sha256:") + 12
 
 
 def check_weights(situation: Situation) -> Iterator[Finding]:
-    """A line for each file that is missing; else the checksums of those that make the numbers."""
+    """A line for each file that is missing or another; else the checksums of what decides."""
     openpose, shapy = situation.config["pose"]["openpose"], situation.config["shape"]["shapy"]
     if "openpose" in situation.programs and openpose["models"]:
         models = Path(openpose["models"]).expanduser()
@@ -36,7 +36,8 @@ def _tell(name: str, missing: Sequence[MissingFile], situation: Situation) -> It
     """Where jobs run on other machines, those may have what is not here."""
     tell = unknown if situation.is_elsewhere else failed
     for file in missing:
-        yield tell(name, f"no {file.path} ({file.what})", f"{file.source}; {_PAGE}")
+        found = f"{file.path} {file.fault}" if file.fault else f"no {file.path} ({file.what})"
+        yield tell(name, found, f"{file.source}; {_PAGE}")
 
 
 def _sum_up(name: str, checksums: Mapping[str, str]) -> Finding:

@@ -31,7 +31,7 @@ from tapeless.keypoints import (
     read_people,
     write_people,
 )
-from tapeless.pose.openpose_models import require_models
+from tapeless.pose.openpose_models import find_linked_models, require_models
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +125,7 @@ def estimate_pose(
     Nothing is written to `pose` before all that OpenPose wrote is complete and correct.
 
     Raises:
-        MissingFilesError: if OpenPose's models are not in `models`.
+        MissingFilesError: if OpenPose's models are not in `models`, or others are.
         GpuError, ContainerError: if it cannot be run, or fails; says how far it came.
         OpenPoseError: if it ends well but left frames out, or wrote what is no pose.
     """
@@ -162,7 +162,12 @@ def _run(
         job = Job(
             program="openpose",
             arguments=build_arguments(frames, models, written, options),
-            mounts=(Mount(frames), Mount(models), Mount(written, writable=True)),
+            mounts=(
+                Mount(frames),
+                Mount(models),
+                *_mount_linked(models, options),
+                Mount(written, writable=True),
+            ),
             labels=allowance.labels,
             gpus=gpus,
             memory_mb=allowance.memory_mb,
@@ -176,6 +181,12 @@ def _run(
                 error.add_note(note)
             raise
     return said
+
+
+def _mount_linked(models: Path, options: Options) -> list[Mount]:
+    """What the container would see as links to nothing."""
+    linked = find_linked_models(models, asdict(options))
+    return [Mount(place, str(models / name)) for name, place in linked.items()]
 
 
 def _explain(said: Iterable[str], names: Sequence[str], written: Path) -> list[str]:

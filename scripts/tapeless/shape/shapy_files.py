@@ -5,11 +5,15 @@ SHAPY itself goes on without its checkpoint: with random weights, a warning and 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 
-from tapeless.checksums import checksum_file
-from tapeless.downloads import MissingFile, MissingFilesError
+from tapeless.downloads import (
+    MissingFile,
+    MissingFilesError,
+    checksum_files,
+    find_linked_files,
+    has_content,
+)
 
 CHECKPOINT = "trained_models/shapy/SHAPY_A/checkpoints/best_checkpoint"
 BODY_MODEL = "body_models/smplx/SMPLX_NEUTRAL.npz"
@@ -44,18 +48,8 @@ def find_missing_files(data: Path) -> list[MissingFile]:
     return [
         MissingFile(path=data / target, what=what, source=source, target=target)
         for target, (what, source) in _NEEDED.items()
-        if not _has_content(data / target)
+        if not has_content(data / target)
     ]
-
-
-def find_linked_files(data: Path) -> dict[str, Path]:
-    """Files that SHAPY needs and that are kept outside of `data`: where, by their path in it.
-
-    A container that sees `data` does not see where a link out of it leads.
-    """
-    places = {target: (data / target).resolve() for target in _NEEDED}
-    folder = data.resolve()
-    return {name: place for name, place in places.items() if not place.is_relative_to(folder)}
 
 
 def require_files(data: Path) -> None:
@@ -68,21 +62,11 @@ def require_files(data: Path) -> None:
         raise MissingFilesError("SHAPY", data, missing)
 
 
-def read_checksums(data: Path, files: Iterable[str] = (CHECKPOINT, BODY_MODEL)) -> dict[str, str]:
-    """Checksums of the files that decide the numbers, by path; "missing" where one cannot be read.
-
-    It keeps no workflow from being planned: there may be no video left to measure, and where there
-    is one, its job says what is missing.
-    """
-    return {name: _checksum(data / name) for name in files}
+def find_linked_data(data: Path) -> dict[str, Path]:
+    """The files of SHAPY's that are kept outside of `data`: where, by their path in it."""
+    return find_linked_files(data, _NEEDED)
 
 
-def _checksum(path: Path) -> str:
-    try:
-        return checksum_file(path)
-    except OSError:
-        return "missing"
-
-
-def _has_content(path: Path) -> bool:
-    return path.is_file() and path.stat().st_size > 0
+def read_checksums(data: Path) -> dict[str, str]:
+    """Checksums of the files that decide the numbers, by path; "missing" where one is not there."""
+    return checksum_files(data, (CHECKPOINT, BODY_MODEL))

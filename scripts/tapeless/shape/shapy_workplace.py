@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeless.containers import Mount, load_images
-from tapeless.shape.shapy_files import CHECKPOINT, ShapyError, find_linked_files
+from tapeless.shape.shapy_files import CHECKPOINT, ShapyError, find_linked_data
 
 PROGRAM = "shapy"
 CONFIG_FILE = "configs/b2a_expose_hrnet_demo.yaml"
@@ -68,7 +68,7 @@ class Workplace:
     @property
     def mounts(self) -> tuple[Mount, ...]:
         """What SHAPY needs to see; it can change nothing but its own `work`."""
-        linked = find_linked_files(self.data).items()
+        linked = find_linked_data(self.data).items()
         return (
             Mount(self.data, self.data_inside),
             *(Mount(place, posixpath.join(self.data_inside, name)) for name, place in linked),
