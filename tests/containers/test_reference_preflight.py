@@ -1,0 +1,88 @@
+"""Before its first job, a run of the reference route says what is missing, and runs nothing."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from containers.standins.shapy.download import BODY_MODEL, CHECKPOINT
+from projects import Project
+from reference import (
+    REFERENCE_SHEET,
+    ReferenceProject,
+    Workstation,
+    as_plain_user,
+    give_to_plain_user,
+    make_reference_project,
+)
+
+
+@pytest.fixture
+def project(workstation: Workstation, tmp_path: Path) -> ReferenceProject:
+    """A project with one file to look at, which is no video; nothing done."""
+    project = make_reference_project(tmp_path / "project", workstation)
+    (project.folder / "videos/walk.mp4").write_text("no video", encoding="utf-8")
+    project.write_sheet(REFERENCE_SHEET[0])
+    return project
+
+
+def obstacles(project: Project, said: str) -> dict[str, list[str]]:
+    """What a run says that it lacks, by name, if it did nothing at all."""
+    assert "Nothing was run" in said
+    assert not project.results.exists()
+    found: dict[str, list[str]] = {}
+    for line in said.splitlines():
+        if line.startswith("  - "):
+            name, _, text = line.removeprefix("  - ").partition(": ")
+            found.setdefault(name, []).append(text)
+    return found
+
+
+def test_weights_and_images_that_are_missing_are_named_with_what_to_do(
+    project: ReferenceProject, tmp_path: Path
+):
+    data = shutil.copytree(project.workstation.data, tmp_path / "data")
+    for name in (CHECKPOINT, BODY_MODEL):
+        (data / name).unlink()
+    project.refer(shape={"shapy": {"data": str(data)}})
+    digest = "sha256:" + 64 * "0"
+    project.pin(openpose=digest, shapy=None)
+
+    found = obstacles(project, project.snakemake().stdout)
+
+    assert set(found) == {"SHAPY data", "image openpose", "image shapy"}
+    checkpoint, body_model = found["SHAPY data"]
+    assert f"no {data / CHECKPOINT} (trained weights of SHAPY)" in checkpoint
+    assert "shapy_data.zip from shapy.is.tue.mpg.de (SHAPY account)" in checkpoint
+    assert f"no {data / BODY_MODEL}" in body_model
+    (openpose,), (shapy,) = found["image openpose"], found["image shapy"]
+    assert f"but containers/images.yaml names {digest}" in openpose
+    assert openpose.endswith("-> containers/openpose/README.md, then tapeless pin openpose")
+    assert shapy.endswith("-> containers/shapy/README.md, then tapeless pin shapy")
+
+
+def test_a_user_who_is_not_in_dockers_group_is_told_to_join_it(
+    project: ReferenceProject, tmp_path: Path
+):
+    home = tmp_path / "home"
+    home.mkdir()
+    give_to_plain_user(tmp_path)
+    command = as_plain_user(project.command(), home)
+
+    found = obstacles(project, project.run_command(command, status=1))
+
+    assert set(found) == {"Docker"}
+    assert "this user may not use Docker" in found["Docker"][0]
+    assert "sudo usermod -aG" in found["Docker"][0]
+
+
+def test_a_machine_without_cards_is_told_before_it_starts(
+    project: ReferenceProject, tmp_path: Path
+):
+    none = replace(project, workstation=project.workstation.with_cards(tmp_path / "cards", 0))
+    found = obstacles(none, none.snakemake().stdout)
+    assert set(found) == {"graphics cards"}
+    assert "nvidia-smi -L" in found["graphics cards"][0]
