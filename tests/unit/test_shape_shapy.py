@@ -10,6 +10,7 @@ import json
 import logging
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +28,7 @@ from tapeless.outcomes import Outcome, Rejected
 from tapeless.shape import shapy
 from tapeless.shape.shapy import choose_frames
 from tapeless.shape.shapy_files import ShapyError
+from tapeless.shape.shapy_weights import WeightsWatch
 from tapeless.shape.shapy_workplace import Workplace
 
 
@@ -280,6 +282,41 @@ def test_other_weights_are_none(video):
     with pytest.raises(ShapyError, match=r"did not load its weights.*expose/body_only"):
         video.estimate("other_weights")
     assert video.written == []
+
+
+def test_weights_without_what_was_trained_are_none(video):
+    """SHAPY takes what a checkpoint has, and leaves the rest random."""
+    with pytest.raises(
+        ShapyError, match=r"did not load its weights.*such as backbone\.conv1\.weight"
+    ):
+        video.estimate("missing_keys")
+    assert video.written == []
+
+
+def test_weights_may_lack_what_shapy_has_from_other_files(video, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert video.estimate("missing_buffers").is_ok
+    assert "SHAPY's weights lack what it takes from its other files: ['param_mean'," in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("keys", "is_right"),
+    [
+        ("['model.J_regressor', 'model.extra_joint_regressor', 'betas_idxs']", True),
+        ("['backbone.bn1.num_batches_tracked', 'regressor.mean_param']", True),
+        ("['b2a_males.a2b.weight', 'projection.scale']", True),
+        ("['backbone.bn1.running_var']", False),
+        ("['model.faces_tensor', 'regressor.module.layer_000.0.bias']", False),
+        ("['model.faces_tensor', 'b2a_males.a … (9000 more bytes)", False),
+    ],
+)
+def test_what_weights_may_lack_is_what_is_not_learnt(tmp_path, keys, is_right):
+    watch = WeightsWatch(tmp_path / "best_checkpoint")
+    watch.hear(f"load_checkpoint:96 - Loading checkpoint from {tmp_path}/best_checkpoint!")
+    line = f"load_checkpoint:102 - The following keys were not found: {keys}"
+    with nullcontext() if is_right else pytest.raises(ShapyError, match="so none was kept"):
+        watch.hear(line)
+        watch.require()
 
 
 def test_a_log_that_says_nothing_of_weights_is_no_proof_of_them(video, pretend):

@@ -51,6 +51,7 @@ class Demo:
         *options: str,
         cwd: str = "regressor",
         card: str = "0",
+        mode: str = "",
         save: tuple[str, ...] = PARAMS,
     ) -> subprocess.CompletedProcess[str]:
         """Runs it as SHAPY is run; `options` are those of `--exp-opts`."""
@@ -69,7 +70,7 @@ class Demo:
                 "--exp-opts", *(f"{key}={value}" for key, value in asked.items()),
             ],
             cwd=self.folder / cwd,
-            env=os.environ | {"NVIDIA_VISIBLE_DEVICES": card},
+            env=os.environ | {"NVIDIA_VISIBLE_DEVICES": card, "STANDIN_SHAPY": mode},
             capture_output=True,
             text=True,
         )  # fmt: skip
@@ -196,6 +197,18 @@ def test_without_weights_it_carries_on_with_random_bodies(demo):
         done = demo.run()
         assert done.returncode == 0
         assert "No checkpoint found in" in done.stdout
+        with np.load(demo.results / "somebody.npz") as content:
+            bodies.append(content["betas"])
+    assert not np.allclose(*bodies)
+
+
+def test_with_a_part_of_its_weights_it_carries_on_with_random_bodies_too(demo):
+    demo.add("somebody", SOMEBODY)
+    bodies = []
+    for _ in range(2):
+        done = demo.run(mode="missing_keys")
+        assert done.returncode == 0
+        assert "The following keys were not found: ['param_mean', " in done.stdout
         with np.load(demo.results / "somebody.npz") as content:
             bodies.append(content["betas"])
     assert not np.allclose(*bodies)

@@ -8,7 +8,6 @@ before, what it must have said and written afterwards, and only then is anything
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +23,7 @@ from tapeless.keypoints import BODY_25, Person, read_person
 from tapeless.outcomes import Rejected
 from tapeless.shape.shapy_bodies import make_body, read_estimate, read_joint_regressor
 from tapeless.shape.shapy_files import BODY_MODEL, ShapyError, require_files
+from tapeless.shape.shapy_weights import WeightsWatch
 from tapeless.shape.shapy_workplace import PROGRAM, Workplace
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,6 @@ fewer than `POINTS_NEEDED` of them or all on one line. Those of face and hands, 
 not counted on here. Source: its regressor/human_shape/data."""
 
 _NO_CARD_STATUS = 3
-_LOADED = re.compile(r"Loading checkpoint from (.+)!")
-_NOT_LOADED = "No checkpoint found"
-
 _NO_CARD = (
     "SHAPY found no graphics card that it can work with. It needs one: the image must be built for "
     "this card (containers/shapy/README.md), and other programs must leave it room. `tapeless "
@@ -149,7 +146,7 @@ def _run(
         environment={"PYTHONUNBUFFERED": "1"},
         memory_mb=allowance.memory_mb,
     )
-    weights = _WeightsWatch(workplace.checkpoint)
+    weights = WeightsWatch(workplace.checkpoint)
     try:
         run_container(
             job, allowance.settings, usage_file=allowance.usage_file, listener=weights.hear
@@ -179,32 +176,6 @@ def _read_bodies(
             f"at least {max(settings.min_frames, 1)} are needed. {_ADVICE}",
         )
     return bodies
-
-
-class _WeightsWatch:
-    """Hears from SHAPY's log which weights it has loaded."""
-
-    def __init__(self, wanted: Path) -> None:
-        self._wanted = str(wanted)
-        self._has_loaded = False
-
-    def hear(self, line: str) -> None:
-        """Stops SHAPY at once if it goes on without its weights."""
-        if match := _LOADED.search(line):
-            self._has_loaded = match[1] == self._wanted
-        if _NOT_LOADED in line or (match and not self._has_loaded):
-            raise self._error(f"its log says: {line}")
-
-    def require(self) -> None:
-        if not self._has_loaded:
-            raise self._error("its log says nothing of any")
-
-    def _error(self, why: str) -> ShapyError:
-        return ShapyError(
-            f"SHAPY did not load its weights, {self._wanted}: {why}. Without them its bodies mean "
-            "nothing, so none was kept. Check that the download is whole, and that the image is "
-            "built as containers/shapy/README.md says."
-        )
 
 
 def _require_results(results: Path, names: Sequence[str], settings: Settings) -> None:

@@ -30,6 +30,8 @@ STANDIN_SHAPY=<mode>   how it fails, for every video; or `<mode>@<text>`, for th
     giant          bodies of 5 m
     pickle         vertices that only unpickling gives
     other_weights  takes weights from another folder
+    missing_keys   takes weights that lack what is trained, which stays random, and ends with 0
+    missing_buffers  takes weights that lack what SHAPY also has from other files, and ends with 0
 """
 
 import argparse
@@ -48,7 +50,7 @@ import numpy as np
 
 MODES = (
     "", "crash", "half", "skip_some", "hang", "oom", "no_gpu_memory", "fill_disk", "nan", "giant",
-    "pickle", "other_weights",
+    "pickle", "other_weights", "missing_keys", "missing_buffers",
 )  # fmt: skip
 
 DATA = "../data"
@@ -73,6 +75,12 @@ OPTIONS = {
     "losses.body.shape.prior.gender_shape.male_stats_path": f"{PRIORS}/male_normal.npz",
 }
 """What the configuration has, as far as it matters here, with the values of the demo's own file."""
+
+BUFFERS = ["param_mean", "model.shapedirs", "model.head_vertices_ids", "model.J_regressor",
+           "regressor.mean_param"]  # fmt: skip
+TRAINED = ["backbone.conv1.weight", *(f"backbone.stage4.{i}.branches.0.weight" for i in range(200)),
+           "regressor.module.output_layer.bias"]  # fmt: skip
+"""Of the several hundred parts of the network, some that its weights have names for."""
 
 ROWS = 25 + 21 + 21 + 68  # points of body, hands and face, without pupils
 BODY, NECK, WRISTS, HANDS, FACE = 0.05, 0.4, 0.2, 0.2, 0.4  # confidences that are believed in
@@ -224,7 +232,7 @@ def read_model(options):
 
 
 def load_weights(options, mode):
-    """Whether there are any."""
+    """Whether there are any, and all of them."""
     folder = Path(options["output_folder"], options["checkpoint_folder"])
     log.say("INFO", "checkpointer:__init__:32", f"Creating directory {folder}")
     folder.mkdir(parents=True, exist_ok=True)
@@ -241,7 +249,11 @@ def load_weights(options, mode):
     if mode == "other_weights":
         file = f"{DATA}/trained_models/expose/body_only/checkpoints/latest_checkpoint"
     log.say("WARNING", "checkpointer:load_checkpoint:96", f"Loading checkpoint from {file}!")
-    return True
+    absent = {"missing_keys": BUFFERS + TRAINED, "missing_buffers": BUFFERS}.get(mode, [])
+    if absent:
+        words = f"The following keys were not found: {absent}"
+        log.say("WARNING", "checkpointer:load_checkpoint:102", words)
+    return mode != "missing_keys"
 
 
 def find_items(options):
