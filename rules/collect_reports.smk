@@ -1,4 +1,4 @@
-from tapeless.ingredients import describe_ingredients, rules_on_cards
+from tapeless.needs import describe_needs, find_needs
 
 
 rule collect_reports:
@@ -45,8 +45,8 @@ rule write_provenance:
         "../envs/measure.yaml"
     params:
         config=config,
-        ingredients=lambda wildcards: describe_ingredients(config),
-        has_cards=bool(rules_on_cards(config)),
+        ingredients=lambda wildcards: describe_needs(config),
+        has_cards=any(needs.card for needs in find_needs(config).values()),
     message:
         "Writing down what made these results"
     script:

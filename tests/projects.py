@@ -168,6 +168,16 @@ def make_project(folder: Path) -> Project:
     return project
 
 
+def obstacles(said: str) -> dict[str, list[str]]:
+    """What a run names that keeps it from starting, by name."""
+    found: dict[str, list[str]] = {}
+    for line in said.splitlines():
+        if line.startswith("  - "):
+            name, _, text = line.removeprefix("  - ").partition(": ")
+            found.setdefault(name, []).append(text)
+    return found
+
+
 def wait_for(happened: Callable[[], bool], run: subprocess.Popen[bytes]) -> None:
     """Waits until something happens, which must be before the run ends."""
     deadline_s = time.monotonic() + PATIENCE_S

@@ -8,7 +8,6 @@ from __future__ import annotations
 import copy
 import difflib
 import math
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, cast
 
@@ -16,11 +15,9 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
-Schema = Mapping[str, Any]
+from tapeless.needs import STAGES, find_backend_needs
 
-FRAMES_PER_ESTIMATE = 2
-"""Frames that one body is fitted to, at least. tapeless.shape has the same number; it needs torch,
-which is too much to load before every run."""
+Schema = Mapping[str, Any]
 
 _TYPE_NAMES = {
     "array": "a list",
@@ -83,23 +80,29 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
     return [
         *faults,
         *_find_impossible_combinations(number),
-        *_find_missing_downloads(config),
-        *_find_odd_resolution(config),
+        *_find_faults_of_backends(config, _faulty_groups(config, schema)),
         *_find_no_container(config),
     ]
 
 
-def _find_odd_resolution(config: Mapping[str, Any]) -> Iterator[str]:
-    """OpenPose's network halves its picture four times."""
-    own = config["pose"].get("openpose") if isinstance(config["pose"], Mapping) else None
-    given = own.get("net_resolution") if isinstance(own, Mapping) else None
-    if sides := re.fullmatch(r"(-1|\d+)x(-1|\d+)", str(given)):
-        sizes = [int(side) for side in sides.groups() if side != "-1"]
-        if not sizes or any(size % 16 for size in sizes):
+def _faulty_groups(config: Mapping[str, Any], schema: Schema) -> set[str]:
+    """The groups of the configuration that break the schema somewhere."""
+    errors = Draft202012Validator(schema).iter_errors(config)
+    return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
+
+
+def _find_faults_of_backends(config: Mapping[str, Any], faulty: set[str]) -> Iterator[str]:
+    """What the chosen backends find, in groups that are of the right form."""
+    for stage in STAGES:
+        if faulty & {stage, "selection"}:
+            continue
+        needs = find_backend_needs(stage, config)
+        if (downloads := needs.downloads) and downloads.folder is None:
             yield (
-                "pose.openpose.net_resolution must be of multiples of 16, one of which may be -1, "
-                f"is {given!r}"
+                f"{downloads.key} must be given with {stage}.backend: {config[stage]['backend']}; "
+                f"{downloads.page} says where it comes from"
             )
+        yield from needs.faults
 
 
 def _find_no_container(config: Mapping[str, Any]) -> Iterator[str]:
@@ -115,20 +118,6 @@ def _find_no_container(config: Mapping[str, Any]) -> Iterator[str]:
             "sampling.ffmpeg must be host with containers.runtime: host, is 'container'; or choose "
             "the runtime docker or apptainer"
         )
-
-
-def _find_missing_downloads(config: Mapping[str, Any]) -> Iterator[str]:
-    """Folders that a backend needs and only the user can have."""
-    needed = {("pose", "openpose"): "models", ("shape", "shapy"): "data"}
-    for (stage, backend), folder in needed.items():
-        group = config[stage]
-        if isinstance(group, Mapping) and group.get("backend") == backend:
-            own = group.get(backend)
-            if isinstance(own, Mapping) and own.get(folder) is None:
-                yield (
-                    f"{stage}.{backend}.{folder} must be given with {stage}.backend: {backend}; "
-                    "docs/reference-route.md says where it comes from"
-                )
 
 
 def find_faults(value: object, schema: Schema) -> list[str]:
@@ -215,18 +204,11 @@ def _find_impossible_combinations(
 ) -> Iterator[str]:
     start_s, end_s = number("sampling", "start_s"), number("sampling", "end_s")
     frames, fps = number("sampling", "frames"), number("sampling", "fps")
-    min_frames, estimates = number("selection", "min_frames"), number("shape", "estimates")
+    min_frames = number("selection", "min_frames")
     if start_s is not None and end_s is not None and start_s >= end_s:
         yield f"sampling.start_s ({start_s}) must be before sampling.end_s ({end_s})"
     if fps is None and min_frames is not None and frames is not None and min_frames > frames:
         yield (
             f"selection.min_frames ({min_frames}) must not exceed sampling.frames ({frames}): "
             "no video would ever have enough"
-        )
-    if estimates is None or min_frames is None:
-        return
-    if min_frames < (needed := FRAMES_PER_ESTIMATE * estimates):
-        yield (
-            f"selection.min_frames ({min_frames}) must be at least {needed}: each of the "
-            f"{estimates} bodies of shape.estimates needs {FRAMES_PER_ESTIMATE} frames of its own"
         )

@@ -53,7 +53,7 @@ def describe_run(
         repository: folder of the workflow's code.
         packages: names of the distributions to list; None stands for one that is not installed.
         now: time of the run, with its time zone.
-        ingredients: what the backends bring along, as `tapeless.ingredients` describes it.
+        ingredients: what the backends bring along, as `tapeless.needs` describes it.
         has_cards: whether jobs compute on graphics cards, so that these are described.
     """
     cards = {"graphics_cards": describe_cards()} if has_cards else {}

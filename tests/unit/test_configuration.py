@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tapeless.configuration import FRAMES_PER_ESTIMATE, find_config_faults, with_defaults
+from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.shape.anny_needs import FRAMES_PER_ESTIMATE
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
@@ -105,7 +106,12 @@ def test_every_key_is_explained_in_the_manual(name: str):
         ),
         *(
             (
-                {"pose": {"openpose": {"net_resolution": size}}},
+                {
+                    "pose": {
+                        "backend": "openpose",
+                        "openpose": {"models": "models", "net_resolution": size},
+                    }
+                },
                 "pose.openpose.net_resolution must be of multiples of 16",
             )
             for size in ("-1x370", "650x368", "-1x-1")
@@ -147,6 +153,12 @@ def test_the_reference_route_is_asked_for_in_one_file_that_lacks_nothing_but_the
     given["pose"]["openpose"]["models"] = "/opt/openpose/models"
     given["shape"]["shapy"]["data"] = "/opt/shapy/data"
     assert faults_of(**given) == []
+
+
+def test_what_only_another_backend_minds_is_no_fault():
+    few = {"sampling": {"frames": 4}, "selection": {"min_frames": 4}}
+    assert faults_of(shape={"backend": "shapy", "shapy": {"data": "data"}}, **few) == []
+    assert faults_of(pose={"openpose": {"net_resolution": "1x1"}}) == []
 
 
 def test_all_faults_are_said_at_once():

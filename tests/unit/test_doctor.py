@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 import yaml
-from examined import ROOT, assert_failed, assert_ok, assert_unknown, configure
 from snakemake.utils import update_config
 
+from examined import ROOT, assert_failed, assert_ok, assert_unknown, configure
 from tapeless.doctor import Finding, Situation, Verdict, examine, format_table, read_situation
 from tapeless.doctor.examination import CHECKS, Check
 from tapeless.doctor.findings import failed, ok, unknown
@@ -216,7 +216,7 @@ def test_a_rule_that_has_no_job_is_not_of_the_route():
     )
     everything = Situation(config, ROOT)
     assert everything.programs == ["ffmpeg", "openpose"]
-    assert everything.rules_on_cards == {"estimate_pose", "estimate_shape"}
+    assert set(everything.needs) == {"sample_frames", "estimate_pose", "estimate_shape"}
     some = Situation(config, ROOT, rules=frozenset({"estimate_pose"}))
     assert some.programs == ["openpose"]
-    assert some.rules_on_cards == {"estimate_pose"}
+    assert set(some.needs) == {"estimate_pose"}

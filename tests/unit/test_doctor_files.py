@@ -173,7 +173,7 @@ class TestDiskSpace:
             {"sampling": {"longest_side_px": 1200}},
             {"shape": SHAPY},
             {"shape": {"backend": "shapy", "shapy": {"meshes": True}}},
-            {"pose": {"openpose": {"pictures": True}}},
+            {"pose": {"backend": "openpose", "openpose": {"pictures": True}}},
         ],
     )
     def test_it_grows_with_what_is_kept(self, more: dict):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from examined import ROOT, assert_failed, assert_ok, assert_unknown, look, only
 
+from examined import ROOT, assert_failed, assert_ok, assert_unknown, configure, look, only
 from tapeless.doctor.software import ENVIRONMENTS
+from tapeless.needs import STAGES, find_backend_needs, find_needs
 
 
 @pytest.fixture
@@ -70,9 +72,20 @@ class TestPackages:
             text = "\n" + rules.read_text(encoding="utf-8")
             for block in text.split("\nrule ")[1:]:
                 rule = block.split(":")[0]
-                for name in ENVIRONMENTS:
-                    if f"envs/{name}.yaml" in block and "script:" in block:
-                        assert rule in ENVIRONMENTS[name], f"{rule} runs in {name}"
+                environment = re.search(r'"\.\./envs/(\w+)\.yaml"', block)
+                if environment and "script:" in block:
+                    assert environment[1] in self.environments_of(rule, rules.stem), rule
+
+    def environments_of(self, rule: str, file: str) -> set[str | None]:
+        """The environments that the doctor takes a rule of a file of rules to run in."""
+        stage, _, backend = file.partition("_")
+        if stage in STAGES:
+            return {
+                find_backend_needs(stage, configure(**{stage: {"backend": backend}})).environment
+            }
+        if rule in (needed := find_needs(configure())):
+            return {needed[rule].environment}
+        return {name for name, rules in ENVIRONMENTS.items() if rule in rules}
 
 
 class TestSnakemake:

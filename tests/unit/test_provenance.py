@@ -18,7 +18,7 @@ import yaml
 import write_provenance
 from cards import make_cards
 from tapeless.configuration import with_defaults
-from tapeless.ingredients import describe_ingredients, rules_on_cards
+from tapeless.needs import describe_needs, find_needs
 from tapeless.provenance import describe_code, describe_run
 
 ROOT = Path(__file__).parents[2]
@@ -126,8 +126,7 @@ def configured(**groups: dict[str, Any]) -> dict[str, Any]:
 def test_the_embedded_route_has_no_images_weights_or_cards(repository: Path) -> None:
     config = configured()
 
-    assert describe_ingredients(config) == {}
-    assert rules_on_cards(config) == set()
+    assert describe_needs(config) == {}
     assert set(describe(repository)) == {
         "tapeless",
         "date",
@@ -156,7 +155,7 @@ def test_images_and_weights_of_the_chosen_backends_are_named_by_digest(
         containers={"images": str(tmp_path / "images.yaml")},
     )
 
-    run = describe(repository, config=config, ingredients=describe_ingredients(config))
+    run = describe(repository, config=config, ingredients=describe_needs(config))
 
     assert run["containers"] == {
         "runtime": "docker",
@@ -185,7 +184,8 @@ def test_images_and_weights_of_the_chosen_backends_are_named_by_digest(
 def test_cards_are_described_when_a_stage_computes_on_them(
     groups: dict[str, Any], rules: set[str]
 ) -> None:
-    assert rules_on_cards(configured(**groups)) == rules
+    needed = find_needs(configured(**groups))
+    assert {rule for rule, needs in needed.items() if needs.card} == rules
 
 
 def test_cards_are_named_with_their_driver(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import stat
 
 import pytest
 
-from projects import Project
+from projects import Project, obstacles
 
 REFERENCE = ("--configfile", "config/reference.yaml", "--config")
 FOLDERS = ('pose={"openpose": {"models": "none"}}', 'shape={"shapy": {"data": "none"}}')
@@ -32,16 +32,6 @@ def broken(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "DOCKER_HOST": f"unix://{folder}/none.sock",
         "CUDA_VISIBLE_DEVICES": "",
     }
-
-
-def obstacles(said: str) -> dict[str, list[str]]:
-    """What a run names that keeps it from starting, by name."""
-    found: dict[str, list[str]] = {}
-    for line in said.splitlines():
-        if line.startswith("  - "):
-            name, _, text = line.removeprefix("  - ").partition(": ")
-            found.setdefault(name, []).append(text)
-    return found
 
 
 def test_all_that_is_missing_is_said_at_once_and_no_job_runs(

@@ -4,18 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
 from tapeless.gpus import VISIBLE_DEVICES, Gpu, GpuError, read_gpus
-
-OPENPOSE_MB = 1600
-"""What OpenPose needs free on a card (its doc/installation/0_index.md); SHAPY states nothing."""
-OPENPOSE_WITHOUT_CUDNN_MB = 5000
-"""What was reported of builds without cuDNN, as containers/openpose is (openpose issue 1859)."""
+from tapeless.needs import Card, Needs
 
 _NAME = "graphics cards"
 _TORCH = "PyTorch on CUDA"
@@ -25,7 +22,8 @@ _PAGE = "docs/workstation.md"
 
 def check_cards(situation: Situation) -> Iterator[Finding]:
     """The cards of this machine, if a job that runs asks for one."""
-    if not situation.rules_on_cards or situation.is_elsewhere:
+    on_cards = [needs for needs in situation.needs.values() if needs.card]
+    if not on_cards or situation.is_elsewhere:
         return
     try:
         cards = read_gpus()
@@ -41,20 +39,17 @@ def check_cards(situation: Situation) -> Iterator[Finding]:
     if not cards:
         yield failed(_NAME, "the driver finds none: see nvidia-smi -L", _PAGE)
         return
-    yield _check_memory(situation, cards)
+    yield _check_memory(on_cards, cards)
 
 
 def check_torch(situation: Situation) -> Iterator[Finding]:
-    """A PyTorch for cards, if Anny's fit is to use one; read from its files, as it loads slowly."""
-    shape = situation.config["shape"]
-    if (
-        shape["device"] != "cuda"
-        or shape["backend"] != "anny"
-        or not situation.runs("estimate_shape")
-    ):
+    """A PyTorch for cards, if one is to compute there; read from its files, as it loads slowly."""
+    on_cards = [needs for needs in situation.needs.values() if needs.is_torch_on_card]
+    if not on_cards:
         return
     if situation.has_own_environments:
-        yield _check_torch_of_environment(situation)
+        for needs in on_cards:
+            yield _check_torch_of_environment(situation, needs)
         return
     torch = find_spec("torch")
     if situation.veil or torch is None or torch.origin is None:
@@ -70,24 +65,29 @@ def check_torch(situation: Situation) -> Iterator[Finding]:
         yield ok(_TORCH, f"built for CUDA {cuda[1]}")
 
 
-def _check_torch_of_environment(situation: Situation) -> Finding:
-    text = (situation.project / "envs/anny.yaml").read_text(encoding="utf-8")
+def _check_torch_of_environment(situation: Situation, needs: Needs) -> Finding:
+    text = (situation.project / f"envs/{needs.environment}.yaml").read_text(encoding="utf-8")
     if re.search(r"^ *- pytorch=\S*=cpu", text, flags=re.MULTILINE):
         found = "the environment that Snakemake makes has a PyTorch for CPUs"
         return failed(_TORCH, found, f"{_CUDA_SETUP}, and run without --use-conda")
     return unknown(_TORCH, f"not looked for: {situation.veil}")
 
 
-def _check_memory(situation: Situation, cards: list[Gpu]) -> Finding:
-    found = ", ".join(f"{card.name} with {card.memory_free_mb} MB free" for card in cards)
+def _check_memory(on_cards: Sequence[Needs], gpus: Sequence[Gpu]) -> Finding:
+    found = [", ".join(f"{gpu.name} with {gpu.memory_free_mb} MB free" for gpu in gpus)]
     remedy = "end what else is on them: nvidia-smi shows it"
-    if "openpose" in situation.programs and situation.config["pose"]["openpose"]["gpu"]:
-        free_mb = max(card.memory_free_mb for card in cards)
-        if free_mb < OPENPOSE_MB:
-            return failed(_NAME, f"{found}; OpenPose needs {OPENPOSE_MB} MB", remedy)
-        if free_mb < OPENPOSE_WITHOUT_CUDNN_MB:
-            found += f"; OpenPose without cuDNN was seen to take {OPENPOSE_WITHOUT_CUDNN_MB} MB"
-            return unknown(_NAME, found, remedy)
-    if "shapy" in situation.programs:
-        found += "; how much SHAPY needs is not known"
-    return ok(_NAME, found)
+    free_mb = max(gpu.memory_free_mb for gpu in gpus)
+    cards = {needs.name: needs.card for needs in on_cards if needs.card}
+    lacking = [
+        f"{name} needs {c.needed_mb} MB" for name, c in cards.items() if free_mb < c.needed_mb
+    ]
+    if lacking:
+        return failed(_NAME, "; ".join(found + lacking), remedy)
+    found += [f"how much {name} needs is not known" for name, c in cards.items() if c == Card()]
+    tight = [
+        f"{card.seen_with} was seen to take {card.seen_mb} MB"
+        for card in cards.values()
+        if free_mb < card.seen_mb
+    ]
+    tell = partial(unknown, remedy=remedy) if tight else ok
+    return tell(_NAME, "; ".join(found + tight))

@@ -15,7 +15,6 @@ from tapeless.containers import ContainerError, Job, Mount, load_images, pinned_
 from tapeless.containers.plans import Plan, make_plan
 from tapeless.doctor.findings import Finding, Verdict, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
-from tapeless.ingredients import chosen_programs
 
 DOCKER_LIMIT_S = 10
 """How long the daemon may take to say who it is."""
@@ -145,5 +144,4 @@ def _is_named_here(plan: Plan) -> bool:
 
 def _asks_for_cards(situation: Situation) -> bool:
     """Whether one of the containers is to have a card."""
-    rules = chosen_programs(situation.config)
-    return any(rules[program] in situation.rules_on_cards for program in situation.programs)
+    return any(needs.program and needs.card for needs in situation.needs.values())

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
+from tapeless.needs import find_needs
 
 _GB = 1e9
 _ASPECT = 9 / 16
@@ -19,9 +20,6 @@ _CLIP_S = 60.0
 # Bytes, measured on real clips with frames of 338 x 600.
 _FRAME_PER_PX = 1.4
 _PICTURE_PER_PX = 0.3  # blurred, with its silhouette
-_FITTED_BODY = 200e3  # of one frame
-_SHAPY_BODY = 1.2e6  # with what SHAPY itself writes
-_SHAPY_MESH = 0.8e6
 
 
 def check_results(situation: Situation) -> Iterator[Finding]:
@@ -59,16 +57,10 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
 def estimate_bytes(situation: Situation, videos: int) -> float:
     """What the results of so many videos will take, to a factor of two."""
     config = situation.config
-    sampling, openpose, shapy = (
-        config["sampling"],
-        config["pose"]["openpose"],
-        config["shape"]["shapy"],
-    )
-    frame = _FRAME_PER_PX * _ASPECT * sampling["longest_side_px"] ** 2
-    kept = _PICTURE_PER_PX / _FRAME_PER_PX * frame
-    kept += frame * (config["keep_frames"] + openpose["pictures"] + 3 * shapy["pictures"])
-    kept += _SHAPY_MESH * shapy["meshes"]
-    kept += _SHAPY_BODY if config["shape"]["backend"] == "shapy" else _FITTED_BODY
+    frame = _FRAME_PER_PX * _ASPECT * config["sampling"]["longest_side_px"] ** 2
+    kept = (_PICTURE_PER_PX / _FRAME_PER_PX + config["keep_frames"]) * frame
+    for needs in find_needs(config).values():
+        kept += needs.kept_pictures * frame + needs.kept_bytes
     at_once = min(videos, os.cpu_count() or 1)
     return _count_frames(situation) * (videos * kept + at_once * frame)
 

@@ -11,7 +11,7 @@ import yaml
 
 from tapeless.configuration import Schema, find_config_faults, find_faults, with_defaults
 from tapeless.doctor.findings import Finding, failed
-from tapeless.ingredients import chosen_programs, rules_on_cards
+from tapeless.needs import Needs, find_needs
 from tapeless.videosheet import Video, read_videos
 
 USUAL_CONFIG = Path("config/config.yaml")
@@ -55,14 +55,15 @@ class Situation:
         return "jobs run on other machines" if self.is_elsewhere else None
 
     @property
-    def programs(self) -> list[str]:
-        """The programs of containers that its jobs run: keys of `containers.images`."""
-        return [name for name, rule in chosen_programs(self.config).items() if self.runs(rule)]
+    def needs(self) -> dict[str, Needs]:
+        """What its jobs need, by their rule."""
+        needed = find_needs(self.config).items()
+        return {rule: needs for rule, needs in needed if self.runs(rule)}
 
     @property
-    def rules_on_cards(self) -> set[str]:
-        """The rules whose jobs compute on a graphics card."""
-        return {rule for rule in rules_on_cards(self.config) if self.runs(rule)}
+    def programs(self) -> list[str]:
+        """The programs of containers that its jobs run: keys of `containers.images`."""
+        return [needs.program for needs in self.needs.values() if needs.program]
 
 
 def read_situation(

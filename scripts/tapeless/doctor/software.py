@@ -32,14 +32,11 @@ _MODULES = {
 """What a distribution is imported as, if by another name."""
 _PIN = re.compile(r"([A-Za-z0-9-]+)==?([0-9][^=]*)")
 ENVIRONMENTS = {
-    "video": {"sample_frames"},
-    "mediapipe": {"estimate_pose", "select_keypoints", "segment_person", "blur_faces"},
-    "anny": {"build_shape_space", "estimate_shape"},
+    "mediapipe": {"select_keypoints", "segment_person", "blur_faces"},
     "measure": {"measure_bodies", "summarize_video", "collect_reports", "write_provenance"},
     "pictures": {"draw_video"},
-    "containers": {"sample_frames", "estimate_pose", "estimate_shape"},
 }
-"""The rules by the file of `envs/` that lists their packages."""
+"""The rules of every route by the file of `envs/` that lists their packages; backends say so."""
 
 
 def check_python(situation: Situation) -> Iterator[Finding]:
@@ -102,15 +99,12 @@ def _has_default(situation: Situation) -> bool:
 
 def _read_pins(situation: Situation) -> dict[str, str]:
     """Versions by distribution, of the environments of the rules that run."""
-    in_containers = set(situation.programs)
-    unused = {"anny"} if situation.config["shape"]["backend"] != "anny" else set()
-    unused |= set() if in_containers else {"containers"}
+    used = {name for name, rules in ENVIRONMENTS.items() if situation.runs(*rules)}
+    used |= {needs.environment for needs in situation.needs.values() if needs.environment}
     pins: dict[str, str] = {}
-    for name, rules in ENVIRONMENTS.items():
-        others = {"estimate_pose"} if name == "mediapipe" and "openpose" in in_containers else set()
-        if name not in unused and situation.runs(*(rules - others)):
-            text = (situation.project / f"envs/{name}.yaml").read_text(encoding="utf-8")
-            pins |= _parse_pins(yaml.safe_load(text))
+    for name in sorted(used):
+        text = (situation.project / f"envs/{name}.yaml").read_text(encoding="utf-8")
+        pins |= _parse_pins(yaml.safe_load(text))
     return pins
 
 

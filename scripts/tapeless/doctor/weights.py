@@ -1,4 +1,4 @@
-"""The models of OpenPose and SHAPY, which only the user can have: there, and which they are."""
+"""What only the user can bring, such as the models of OpenPose: there, and which it is."""
 
 from __future__ import annotations
 
@@ -8,36 +8,31 @@ from pathlib import Path
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
 from tapeless.downloads import MissingFile
-from tapeless.pose import openpose_models
-from tapeless.shape import shapy_files
+from tapeless.needs import Downloads
 
-_PAGE = "docs/reference-route.md"
 _DIGITS = len("sha256:") + 12
 
 
 def check_weights(situation: Situation) -> Iterator[Finding]:
     """A line for each file that is missing or another; else the checksums of what decides."""
-    openpose, shapy = situation.config["pose"]["openpose"], situation.config["shape"]["shapy"]
-    if "openpose" in situation.programs and openpose["models"]:
-        models = Path(openpose["models"]).expanduser()
-        missing = openpose_models.find_missing_models(models, openpose)
-        yield from _tell("OpenPose models", missing, situation)
+    for needs in situation.needs.values():
+        downloads = needs.downloads
+        if downloads is None or downloads.folder is None:
+            continue
+        missing = downloads.find_missing(downloads.folder)
+        yield from _tell(downloads, missing, situation)
         if not missing:
-            yield _sum_up("OpenPose models", openpose_models.read_checksums(models, openpose))
-    if "shapy" in situation.programs and shapy["data"]:
-        data = Path(shapy["data"]).expanduser()
-        missing = shapy_files.find_missing_files(data)
-        yield from _tell("SHAPY data", missing, situation)
-        if not missing:
-            yield _sum_up("SHAPY data", shapy_files.read_checksums(data))
+            yield _sum_up(downloads.name, downloads.read_checksums(downloads.folder))
 
 
-def _tell(name: str, missing: Sequence[MissingFile], situation: Situation) -> Iterator[Finding]:
+def _tell(
+    downloads: Downloads, missing: Sequence[MissingFile], situation: Situation
+) -> Iterator[Finding]:
     """Where jobs run on other machines, those may have what is not here."""
     tell = unknown if situation.is_elsewhere else failed
     for file in missing:
         found = f"{file.path} {file.fault}" if file.fault else f"no {file.path} ({file.what})"
-        yield tell(name, found, f"{file.source}; {_PAGE}")
+        yield tell(downloads.name, found, f"{file.source}; {downloads.page}")
 
 
 def _sum_up(name: str, checksums: Mapping[str, str]) -> Finding:
