@@ -1,8 +1,8 @@
 """Estimates a body for each usable frame of a video, with SHAPY in a container.
 
 Reads the frames, the keypoints of the one person, and the user's own download of SHAPY; writes
-`estimate_1.npz` and so on in time order and, when asked for, `shapy/` with SHAPY's own meshes and
-overlays.
+`estimate_1.npz` and so on in time order, `left_out.csv` with the frames that have none, and, when
+asked for, `shapy/` with SHAPY's own meshes and overlays.
 """
 
 from pathlib import Path
@@ -12,6 +12,7 @@ from tapeless.containers import Allowance
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.shape.shapy import Settings, estimate_bodies
+from tapeless.shape.shapy_frames import LeftOut
 from tapeless.video.recall import recall_frames
 
 if TYPE_CHECKING:
@@ -22,14 +23,17 @@ def main(
     frames: Path, keypoints: Path, bodies: Path, settings: Settings, allowance: Allowance
 ) -> None:
     """Writes the body files, or the reason why there are none."""
+    left_out = LeftOut()
 
     def work() -> dict[str, int]:
-        estimates = estimate_bodies(frames, keypoints, bodies, settings, allowance)
+        estimates = estimate_bodies(frames, keypoints, bodies, settings, allowance, left_out)
         for number, body in enumerate(estimates, start=1):
             body.save(bodies / f"estimate_{number}.npz")
-        return {"estimates": len(estimates), "frames_used": len(estimates)}
+        used, others = len(estimates), len(left_out.reasons)
+        return {"estimates": used, "frames_used": used, "frames_left_out": others}
 
     run_stage(bodies, [frames, keypoints], work)
+    left_out.write(bodies / "left_out.csv")
 
 
 if __name__ == "__main__":

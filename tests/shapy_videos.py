@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 import sys
 from collections.abc import Mapping
@@ -84,6 +85,12 @@ class Video:
     def written(self) -> list[str]:
         """All that lies in the folder of bodies."""
         return sorted(str(path.relative_to(self.bodies)) for path in self.bodies.rglob("*"))
+
+    @property
+    def left_out(self) -> dict[str, str]:
+        """Why frames have no estimate, by their name."""
+        with (self.bodies / "left_out.csv").open(encoding="utf-8", newline="") as stream:
+            return {row["frame"]: row["reason"] for row in csv.DictReader(stream)}
 
     def estimate(self, mode: str = "", gpus: int = 1, **options: Any) -> Outcome:
         """Runs the stage; `mode` is how the stand-in fails."""

@@ -65,8 +65,9 @@ def test_a_video_gives_bodies_that_belong_to_who_runs_the_stage(video, docker_ho
     outcome = video.estimate(stature_m=1.75, meshes=True, pictures=True)
     bodies = video.read_bodies()
     extras = [f"shapy/{n}{e}" for n in video.names for e in (".ply", "_hd_stage_02_overlay.png")]
-    own = ["outcome.json", "shapy", *(f"estimate_{n}.npz" for n in range(1, 5))]
-    assert outcome == Outcome(counts={"estimates": 4, "frames_used": 4})
+    own = ["left_out.csv", "outcome.json", "shapy", *(f"estimate_{n}.npz" for n in range(1, 5))]
+    counts = {"estimates": 4, "frames_used": 4, "frames_left_out": 0}
+    assert outcome == Outcome(counts=counts)
     assert video.written == sorted(extras + own)
     assert [body.frames.tolist() for body in bodies] == [[name] for name in video.names]
     assert measure_body(bodies[0])["height"] == pytest.approx(1.75, abs=1e-5)

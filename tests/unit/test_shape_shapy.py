@@ -26,8 +26,8 @@ from tapeless.keypoints import BODY_25, Person, PoseFileError, write_people
 from tapeless.measurements import measure_body
 from tapeless.outcomes import Outcome, Rejected
 from tapeless.shape import shapy
-from tapeless.shape.shapy import choose_frames
 from tapeless.shape.shapy_files import ShapyError
+from tapeless.shape.shapy_frames import LeftOut, choose_frames
 from tapeless.shape.shapy_weights import WeightsWatch
 from tapeless.shape.shapy_workplace import Workplace
 
@@ -85,9 +85,12 @@ def write_keypoints(folder: Path, *people: Person) -> Path:
 def test_there_is_a_body_for_each_usable_frame_in_time_order_and_nothing_else(video):
     outcome = video.estimate()
     bodies = video.read_bodies()
-    assert outcome == Outcome(counts={"estimates": 4, "frames_used": 4})
+    counts = {"estimates": 4, "frames_used": 4, "frames_left_out": 0}
+    assert outcome == Outcome(counts=counts)
     assert [body.frames.tolist() for body in bodies] == [[name] for name in video.names]
-    assert video.written == sorted(["outcome.json", *(f"estimate_{n}.npz" for n in range(1, 5))])
+    files = [*(f"estimate_{n}.npz" for n in range(1, 5)), "left_out.csv", "outcome.json"]
+    assert video.written == files
+    assert video.left_out == {}
     assert {(b.topology, b.backend, b.backend_version, b.scale) for b in bodies} == {
         ("smplx", "shapy", "SHAPY_A", "estimated")
     }
@@ -134,7 +137,7 @@ def test_a_rejected_video_is_handed_on_and_nothing_runs(video, pretend):
     jobs = pretend()
     Outcome("no_person", "Nobody is there.").write(video.keypoints)
     assert video.estimate() == Outcome("no_person", "Nobody is there.")
-    assert jobs == []
+    assert (jobs, video.left_out) == ([], {})
 
 
 # what it is given
@@ -204,12 +207,14 @@ def test_a_folder_that_shapy_would_take_for_a_variable_is_refused(tmp_path, vide
 # people whom SHAPY leaves out without a word
 
 
-def test_frames_with_too_little_to_see_are_left_out_and_named_in_the_log(video, caplog):
+def test_frames_with_too_little_to_see_are_left_out_and_listed(video, caplog):
     write_people(video.keypoints / "frame_000003.json", [with_points(5)])
     with caplog.at_level(logging.WARNING):
         outcome = video.estimate()
-    assert outcome.counts == {"estimates": 3, "frames_used": 3}
-    assert "frame_000003 is left out: SHAPY believes in 5 points, where it needs 6" in caplog.text
+    assert outcome.counts == {"estimates": 3, "frames_used": 3, "frames_left_out": 1}
+    reason = "SHAPY believes in 5 points, where it needs 6"
+    assert video.left_out == {"frame_000003": reason}
+    assert f"frame_000003 is left out: {reason}" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -223,13 +228,14 @@ def test_how_sure_a_point_must_be_depends_on_what_it_is_of(tmp_path, name, confi
     keep = np.isin(BODY_25, [*others, name])[:, None]
     points[BODY_25.index(name), 2] = confidence
     keypoints = write_keypoints(tmp_path, Person(np.where(keep, points, 0)), standing())
-    assert ("frame_000001" in choose_frames(keypoints)) == is_believed
+    assert ("frame_000001" in choose_frames(keypoints, LeftOut())) == is_believed
 
 
-def test_points_on_one_line_are_too_little(tmp_path, caplog):
-    line = standing(width=0.0)
-    assert choose_frames(write_keypoints(tmp_path, line, standing())) == ["frame_000002"]
-    assert "lie on one line" in caplog.text
+def test_points_on_one_line_are_too_little(tmp_path):
+    keypoints = write_keypoints(tmp_path, standing(width=0.0), standing())
+    left_out = LeftOut()
+    assert choose_frames(keypoints, left_out) == ["frame_000002"]
+    assert "lie on one line" in left_out.reasons["frame_000001"]
 
 
 def test_too_few_frames_reject_the_video_before_anything_runs(video, pretend):
@@ -237,20 +243,22 @@ def test_too_few_frames_reject_the_video_before_anything_runs(video, pretend):
     for name in video.names[:2]:
         write_people(video.keypoints / f"{name}.json", [with_points(5)])
     outcome = video.estimate(min_frames=3)
-    assert (outcome.code, outcome.counts) == ("too_few_frames", {"frames_used": 2})
+    assert outcome.code == "too_few_frames"
+    assert outcome.counts == {"frames_used": 2, "frames_left_out": 2}
     assert "Only 2 of the 4 usable frames" in outcome.reason
-    assert (jobs, video.written) == ([], ["outcome.json"])
+    assert (jobs, video.written) == ([], ["left_out.csv", "outcome.json"])
+    assert list(video.left_out) == video.names[:2]
 
 
 def test_nobody_left_is_a_rejection_whatever_is_asked_for(tmp_path):
     with pytest.raises(Rejected, match="Only 0 of the 1"):
-        choose_frames(write_keypoints(tmp_path, with_points(3)), min_frames=0)
+        choose_frames(write_keypoints(tmp_path, with_points(3)), LeftOut(), min_frames=0)
 
 
 def test_two_people_in_a_file_are_a_fault_of_the_program(tmp_path):
     write_people(tmp_path / "frame_000001.json", [standing(), standing()])
     with pytest.raises(PoseFileError, match="2 people where one is expected"):
-        choose_frames(tmp_path)
+        choose_frames(tmp_path, LeftOut())
 
 
 # SHAPY that goes wrong
@@ -347,22 +355,32 @@ def test_a_picture_that_was_asked_for_is_part_of_the_result(video, monkeypatch):
         video.estimate(pictures=True)
 
 
-@pytest.mark.parametrize(
-    ("mode", "words"),
-    [("nan", "v_shaped has values that are not finite"), ("pickle", "Object arrays cannot be")],
-)
-def test_results_that_are_none_fail_the_job(video, mode, words):
-    with pytest.raises(ShapyError, match=f"What SHAPY wrote of frame_000001 is no result.*{words}"):
-        video.estimate(mode)
+def test_a_result_that_is_none_fails_the_job(video):
+    with pytest.raises(ShapyError, match=r"wrote of frame_000001 is no result.*Object arrays"):
+        video.estimate("pickle")
     assert video.written == []
 
 
-def test_bodies_of_no_plausible_size_reject_the_video(video, caplog):
-    outcome = video.estimate("giant")
+def test_a_frame_of_no_number_is_left_out_like_any_other_without_a_body(video):
+    """Else it would fail its video however often that is run again."""
+    outcome = video.estimate("one_nan")
+    assert outcome.counts == {"estimates": 3, "frames_used": 3, "frames_left_out": 1}
+    ((_, reason),) = video.left_out.items()
+    assert reason == "v_shaped has values that are not finite"
+    assert len(video.read_bodies()) == 3
+
+
+@pytest.mark.parametrize(
+    ("mode", "why"), [("giant", "the body is 5."), ("nan", "v_shaped has values that are not")]
+)
+def test_too_few_bodies_of_plausible_size_reject_the_video(video, mode, why):
+    outcome = video.estimate(mode)
     assert outcome.code == "no_fit"
+    assert outcome.counts == {"frames_used": 0, "frames_left_out": 4}
     assert "in 0 of 4 frames, where at least 3 are needed" in outcome.reason
-    assert "frame_000001 is left out: the body is 5." in caplog.text
-    assert video.written == ["outcome.json"]
+    assert video.written == ["left_out.csv", "outcome.json"]
+    assert list(video.left_out) == video.names
+    assert all(reason.startswith(why) for reason in video.left_out.values())
 
 
 def test_a_crash_is_a_crash(video):

@@ -17,15 +17,18 @@ from tapeless.measurements import load_table, measure_body
 from tapeless.outcomes import Rejected
 from tapeless.shape.shapy_bodies import (
     JOINT_NAMES,
+    BodyModel,
     Estimate,
     make_body,
+    read_body_model,
     read_estimate,
-    read_joint_regressor,
 )
 from tapeless.shape.shapy_files import ShapyError
 
 CENTER, BOX_PX, FOCAL_PX = np.array([170.0, 310.0]), 540.0, 5000.0
 WEAK_SCALE, SHIFT = 0.95, np.array([0.03, -0.2])
+MODEL = BodyModel(make_template().regressor, len(make_template().faces))
+FACES = MODEL.face_count
 FACING = np.array([1, -1, -1])  # from a body that faces the viewer to the camera's axes
 
 Content = dict[str, object]
@@ -68,11 +71,11 @@ def save(tmp_path: Path) -> Callable[[Content], Path]:
 
 @pytest.fixture
 def estimate(content: Content, save: Callable[[Content], Path]) -> Estimate:
-    return read_estimate(save(content))
+    return read_estimate(save(content), MODEL)
 
 
 def body_of(estimate: Estimate, stature_m: float | None = None) -> Body:
-    return make_body(estimate, make_template().regressor, "frame_000001", stature_m)
+    return make_body(estimate, MODEL, "frame_000001", stature_m)
 
 
 # what is read
@@ -80,7 +83,7 @@ def body_of(estimate: Estimate, stature_m: float | None = None) -> Body:
 
 def test_what_is_pickled_in_a_result_is_never_touched(content, save):
     path = save(content)
-    assert read_estimate(path).height_m == pytest.approx(1.723, abs=0.001)
+    assert read_estimate(path, MODEL).height_m == pytest.approx(1.723, abs=0.001)
     with np.load(path, allow_pickle=True) as archive, pytest.raises(ModuleNotFoundError):
         _ = archive["measurements"]
 
@@ -91,22 +94,36 @@ def test_what_is_pickled_in_a_result_is_never_touched(content, save):
         ({"v_shaped": None}, "v_shaped is missing"),
         ({"v_shaped": np.zeros((6890, 3), np.float32)}, r"of shape \(6890, 3\), allowed is"),
         ({"v_shaped": np.zeros((10475, 3), np.int64)}, "v_shaped is int64"),
-        ({"v_shaped": np.full((10475, 3), np.nan)}, "v_shaped has values that are not finite"),
         ({"v_shaped": np.array({"a": 1}, dtype=object)}, "Object arrays cannot be loaded"),
-        ({"vertices": np.full((10475, 3), np.inf)}, "vertices has values that are not finite"),
-        ({"faces": np.full((20908, 3), 10475)}, "faces names vertices 10475 to 10475"),
-        ({"faces": np.full((20908, 3), -1)}, "faces names vertices -1 to -1"),
-        ({"faces": np.zeros((20908, 3))}, "faces is float64"),
+        ({"faces": np.full((FACES, 3), 10475)}, "faces names vertices 10475 to 10475"),
+        ({"faces": np.full((FACES, 3), -1)}, "faces names vertices -1 to -1"),
+        ({"faces": np.zeros((FACES, 3))}, "faces is float64"),
+        ({"faces": np.zeros((FACES - 1, 3), int)}, rf"allowed is \({FACES}, 3\)"),
         ({"center": np.array(["a", "b"])}, "center is <U1"),
-        ({"transl": np.zeros(3)}, "the body is not before the camera"),
-        ({"focal_length_in_px": -1}, "the body is not before the camera"),
+        ({"focal_length_in_px": -1}, "focal_length_in_px is -1"),
+        ({"focal_length_in_px": np.nan}, "focal_length_in_px is nan"),
         ({"transl": None, "center": None}, "transl is missing; center is missing"),
     ],
 )
 def test_what_shapy_does_not_write_is_refused_by_name(content, save, changes, words):
     changed = {k: v for k, v in {**content, **changes}.items() if v is not None}
     with pytest.raises(ShapyError, match=f"frame_000001 is no result: .*{words}"):
-        read_estimate(save(changed))
+        read_estimate(save(changed), MODEL)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"v_shaped": np.full((10475, 3), np.nan)}, "v_shaped has values that are not finite"),
+        ({"vertices": np.full((10475, 3), np.inf)}, "vertices has values that are not finite"),
+        ({"center": np.array([0, np.nan])}, "center has values that are not finite"),
+        ({"transl": np.zeros(3)}, "the body is not before the camera"),
+    ],
+)
+def test_numbers_that_are_no_body_are_a_fault_of_the_frame(content, save, changes, words):
+    with pytest.raises(Rejected, match=words) as verdict:
+        read_estimate(save(content | changes), MODEL)
+    assert verdict.value.code == "no_fit"
 
 
 @pytest.mark.parametrize("spoil", ["cut", "empty", "text", "npy", "missing", "flipped"])
@@ -123,7 +140,7 @@ def test_files_that_are_no_archives_are_refused(content, save, spoil):
         flipped[len(whole) // 3 : len(whole) // 3 + 50] = bytes(50)
         path.write_bytes({"cut": whole[:5000], "empty": b"", "text": b"hello"}.get(spoil, flipped))
     with pytest.raises(ShapyError, match=r"no result: it cannot be read.*Start again"):
-        read_estimate(path)
+        read_estimate(path, MODEL)
 
 
 def test_an_array_that_says_to_be_endless_is_refused(content, save):
@@ -133,27 +150,42 @@ def test_an_array_that_says_to_be_endless_is_refused(content, save):
     with ZipFile(path, "w") as archive:
         archive.writestr("v_shaped.npy", lie)
     with pytest.raises(ShapyError, match="it cannot be read"):
-        read_estimate(path)
+        read_estimate(path, MODEL)
 
 
 # the body model
 
 
-def test_the_joint_regressor_is_read_from_the_body_model_which_holds_pickles_too(tmp_path):
+def test_joints_and_triangles_are_those_of_the_body_model_which_holds_pickles_too(tmp_path):
     make_download(tmp_path)
     template = make_template()
-    regressor = read_joint_regressor(tmp_path / BODY_MODEL)
-    assert regressor @ template.vertices == pytest.approx(template.joints, abs=1e-6)
+    model = read_body_model(tmp_path / BODY_MODEL)
+    assert model.face_count == len(template.faces)
+    assert model.joint_regressor @ template.vertices == pytest.approx(template.joints, abs=1e-6)
     with np.load(tmp_path / BODY_MODEL, allow_pickle=True) as archive:
         assert "joint2num" in archive
         with pytest.raises(ModuleNotFoundError):
             _ = archive["joint2num"]
 
 
-def test_another_body_model_is_refused(tmp_path):
-    np.savez(tmp_path / "SMPLX_NEUTRAL.npz", J_regressor=np.zeros((24, 6890)))
-    with pytest.raises(ShapyError, match=r"no body model of SMPL-X.*\(24, 6890\).*Download it"):
-        read_joint_regressor(tmp_path / "SMPLX_NEUTRAL.npz")
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ({"J_regressor": np.zeros((24, 6890)), "f": np.zeros((13776, 3), int)}, r"\(24, 6890\)"),
+        ({"J_regressor": np.zeros((55, 10475))}, "f is missing"),
+        ({"J_regressor": np.zeros((55, 10475)), "f": np.zeros((9, 4), int)}, r"is \('any', 3\)"),
+    ],
+)
+def test_another_body_model_is_refused(tmp_path, content, words):
+    np.savez(tmp_path / "SMPLX_NEUTRAL.npz", **content)
+    with pytest.raises(ShapyError, match=rf"no body model of SMPL-X.*{words}.*Download it"):
+        read_body_model(tmp_path / "SMPLX_NEUTRAL.npz")
+
+
+def test_a_result_has_as_many_triangles_as_its_body_model(content, save):
+    fewer = BodyModel(MODEL.joint_regressor, 20)
+    content["faces"] = content["faces"][:20]
+    assert read_estimate(save(content), fewer).faces.shape == (20, 3)
 
 
 # the body
@@ -206,7 +238,8 @@ def test_a_point_is_seen_where_shapys_own_camera_sees_it(estimate, stature_m):
 def test_a_body_of_no_plausible_size_is_rejected_also_if_the_stature_is_known(
     content, save, factor
 ):
-    estimate = read_estimate(save({**content, "v_shaped": content["v_shaped"] * factor}))
+    changed = {**content, "v_shaped": content["v_shaped"] * factor}
+    estimate = read_estimate(save(changed), MODEL)
     with pytest.raises(Rejected, match="m tall, plausible is") as verdict:
         body_of(estimate, stature_m=1.8)
     assert verdict.value.code == "no_fit"

@@ -7,37 +7,23 @@ before, what it must have said and written afterwards, and only then is anything
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-from numpy.typing import NDArray
-
 from tapeless.bodies import Body
 from tapeless.containers import Allowance, ContainerFailedError, Job, run_container
 from tapeless.gpus import take_gpus
-from tapeless.keypoints import BODY_25, Person, read_person
 from tapeless.outcomes import Rejected
-from tapeless.shape.shapy_bodies import make_body, read_estimate, read_joint_regressor
+from tapeless.shape.shapy_bodies import BodyModel, make_body, read_body_model, read_estimate
 from tapeless.shape.shapy_files import BODY_MODEL, ShapyError, require_files
+from tapeless.shape.shapy_frames import ADVICE, LeftOut, choose_frames
 from tapeless.shape.shapy_weights import WeightsWatch
 from tapeless.shape.shapy_workplace import PROGRAM, Workplace
 
-log = logging.getLogger(__name__)
-
 EXTRAS_FOLDER = "shapy"
 """Below the body files: the meshes and pictures of SHAPY's own that the configuration asks for."""
-
-POINTS_NEEDED = 6
-BELIEVED = np.array(
-    [{"Neck": 0.4, "RWrist": 0.2, "LWrist": 0.2}.get(name, 0.05) for name in BODY_25]
-)
-"""SHAPY believes in a point of at least this confidence, and leaves out, without a word, who has
-fewer than `POINTS_NEEDED` of them or all on one line. Those of face and hands, which count too, are
-not counted on here. Source: its regressor/human_shape/data."""
 
 _NO_CARD_STATUS = 3
 _NO_CARD = (
@@ -45,7 +31,6 @@ _NO_CARD = (
     "this card (containers/shapy/README.md), and other programs must leave it room. `tapeless "
     "doctor` says what is missing."
 )
-_ADVICE = "Film one person alone, from head to feet, in good light."
 
 
 @dataclass(frozen=True)
@@ -68,7 +53,12 @@ class Settings:
 
 
 def estimate_bodies(
-    frames: Path, keypoints: Path, bodies: Path, settings: Settings, allowance: Allowance
+    frames: Path,
+    keypoints: Path,
+    bodies: Path,
+    settings: Settings,
+    allowance: Allowance,
+    left_out: LeftOut,
 ) -> list[Body]:
     """Runs SHAPY on the usable frames of a video: one body for each, in time order.
 
@@ -79,6 +69,7 @@ def estimate_bodies(
             are asked for are left in `EXTRAS_FOLDER`.
         settings: what decides the result.
         allowance: what it may use of the machine.
+        left_out: is filled, also if the video is rejected.
 
     Raises:
         Rejected: if too few frames show enough of the person, or a body of plausible size.
@@ -87,51 +78,17 @@ def estimate_bodies(
         ContainerError, GpuError: if it could not be run, or did not end well.
     """
     require_files(settings.data)
-    names = choose_frames(keypoints, settings.min_frames)
-    regressor = read_joint_regressor(settings.data / BODY_MODEL)
+    names = choose_frames(keypoints, left_out, settings.min_frames)
+    model = read_body_model(settings.data / BODY_MODEL)
     with TemporaryDirectory(dir=bodies, prefix=".shapy-") as folder:
         workplace = Workplace.at(Path(folder), settings.data, allowance.settings)
         workplace.stage(frames, keypoints, names)
         with take_gpus(allowance.gpus) as gpus:
             _run(workplace, settings, allowance, gpus)
         _require_results(workplace.results, names, settings)
-        found = _read_bodies(workplace.results, names, regressor, settings)
+        found = _read_bodies(workplace.results, names, model, settings, left_out)
         _keep_extras(workplace.results, list(found), bodies, settings)
     return list(found.values())
-
-
-def choose_frames(keypoints: Path, min_frames: int = 1) -> list[str]:
-    """The frames in which SHAPY sees enough of the person, in time order; the log names the others.
-
-    Raises:
-        Rejected: if they are fewer than `min_frames`, or none.
-        PoseFileError: if a file does not hold exactly one person.
-    """
-    kept = []
-    people = {path.stem: read_person(path) for path in sorted(keypoints.glob("frame_*.json"))}
-    for name, person in people.items():
-        if fault := _find_fault(person):
-            log.warning("%s is left out: %s", name, fault)
-        else:
-            kept.append(name)
-    if len(kept) < max(min_frames, 1):
-        raise Rejected(
-            "too_few_frames",
-            f"Only {len(kept)} of the {len(people)} usable frames show enough of the person for "
-            f"SHAPY, where at least {max(min_frames, 1)} are needed. {_ADVICE}",
-            frames_used=len(kept),
-        )
-    return kept
-
-
-def _find_fault(person: Person) -> str | None:
-    """Why SHAPY would leave the person out."""
-    points = person.points[person.points[:, 2] >= BELIEVED, :2]
-    if len(points) < POINTS_NEEDED:
-        return f"SHAPY believes in {len(points)} points, where it needs {POINTS_NEEDED}"
-    if np.ptp(points, axis=0).min() <= 0:
-        return "all points that SHAPY believes in lie on one line"
-    return None
 
 
 def _run(
@@ -159,21 +116,23 @@ def _run(
 
 
 def _read_bodies(
-    results: Path, names: Sequence[str], regressor: NDArray[np.float64], settings: Settings
+    results: Path, names: Sequence[str], model: BodyModel, settings: Settings, left_out: LeftOut
 ) -> dict[str, Body]:
     """The bodies of plausible size, by frame."""
     bodies: dict[str, Body] = {}
     for name in names:
-        estimate = read_estimate(results / f"{name}.npz")
         try:
-            bodies[name] = make_body(estimate, regressor, name, settings.stature_m)
+            estimate = read_estimate(results / f"{name}.npz", model)
+            bodies[name] = make_body(estimate, model, name, settings.stature_m)
         except Rejected as verdict:
-            log.warning("%s is left out: %s", name, verdict.reason)
+            left_out.add(name, verdict.reason)
     if len(bodies) < max(settings.min_frames, 1):
         raise Rejected(
             "no_fit",
             f"SHAPY found a body of plausible size in {len(bodies)} of {len(names)} frames, where "
-            f"at least {max(settings.min_frames, 1)} are needed. {_ADVICE}",
+            f"at least {max(settings.min_frames, 1)} are needed. {ADVICE}",
+            frames_used=len(bodies),
+            frames_left_out=len(left_out.reasons),
         )
     return bodies
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import zipfile
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,14 +20,13 @@ from tapeless.bodies import Body
 from tapeless.outcomes import Rejected
 from tapeless.shape.shapy_files import ShapyError
 
-Layout = Mapping[str, tuple[str, tuple[int, ...]]]
-"""Arrays of an archive: kinds of NumPy's types, and shape, by name."""
+Layout = Mapping[str, tuple[str, tuple[int | None, ...]]]
+"""Arrays of an archive: kinds of NumPy's types, and shape (None: any size), by name."""
 
 BACKEND = "shapy"
 MODEL = "SHAPY_A"
 
 VERTICES = 10475
-FACES = 20908
 
 JOINT_NAMES = (
     "pelvis", "left_hip", "right_hip", "spine1", "left_knee", "right_knee", "spine2", "left_ankle",
@@ -43,16 +42,6 @@ smplx."""
 HEIGHTS_M = (1.0, 2.4)
 """A body outside of this is no estimate of anybody: the shape space knows adults only."""
 
-_ARRAYS: Layout = {
-    "v_shaped": ("f", (VERTICES, 3)),
-    "vertices": ("f", (VERTICES, 3)),
-    "faces": ("iu", (FACES, 3)),
-    "transl": ("f", (3,)),
-    "center": ("f", (2,)),
-    "focal_length_in_px": ("iuf", ()),
-}
-"""What is read of a result."""
-
 _UNREADABLE = (
     OSError, ValueError, TypeError, KeyError, EOFError, MemoryError, RuntimeError,
     zipfile.BadZipFile, zlib.error,
@@ -67,7 +56,7 @@ class Estimate:
     Attributes:
         v_shaped: (10475, 3) m, unposed, y up.
         vertices: (10475, 3) m, as seen in the frame: x right, y down, z forward.
-        faces: (20908, 3), triangles whose normals point outwards.
+        faces: (F, 3), triangles whose normals point outwards.
         transl: (3,) m, what puts `vertices` before the camera. It is no measured distance: the
             camera of SHAPY has a weak perspective.
         center: (2,) px, what the camera looks at, in the frame.
@@ -87,35 +76,62 @@ class Estimate:
         return float(np.ptp(self.v_shaped[:, 1]))
 
 
-def read_joint_regressor(body_model: Path) -> NDArray[np.float64]:
-    """The matrix (55, 10475) that takes the vertices of an unposed SMPL-X body to its joints.
+@dataclass(frozen=True, eq=False)
+class BodyModel:
+    """What is read of the user's SMPL-X.
+
+    Attributes:
+        joint_regressor: (55, 10475), takes the vertices of an unposed body to its joints.
+        face_count: F, how many triangles a body has.
+    """
+
+    joint_regressor: NDArray[np.float64]
+    face_count: int
+
+
+def read_body_model(path: Path) -> BodyModel:
+    """Reads the body model; nothing in it is executed.
 
     Raises:
         ShapyError: if the file is no SMPL-X body model.
     """
-    wanted: Layout = {"J_regressor": ("f", (len(JOINT_NAMES), VERTICES))}
+    wanted: Layout = {
+        "J_regressor": ("f", (len(JOINT_NAMES), VERTICES)),
+        "f": ("iuf", (None, 3)),
+    }
     try:
-        return _read(body_model, wanted)["J_regressor"].astype(np.float64)
+        content = _read(path, wanted)
     except _NotAsWantedError as error:
         raise ShapyError(
-            f"{body_model} is no body model of SMPL-X ({error}). Download it again."
+            f"{path} is no body model of SMPL-X ({error}). Download it again."
         ) from error
+    return BodyModel(content["J_regressor"].astype(np.float64), len(content["f"]))
 
 
-def read_estimate(path: Path) -> Estimate:
+def read_estimate(path: Path, model: BodyModel) -> Estimate:
     """Reads SHAPY's result for one frame; nothing in it is executed.
 
     Raises:
+        Rejected: if it is a result, but of numbers that are no body.
         ShapyError: naming the frame, and every array that is not as SHAPY writes it.
     """
+    wanted: Layout = {
+        "v_shaped": ("f", (VERTICES, 3)),
+        "vertices": ("f", (VERTICES, 3)),
+        "faces": ("iu", (model.face_count, 3)),
+        "transl": ("f", (3,)),
+        "center": ("f", (2,)),
+        "focal_length_in_px": ("iuf", ()),
+    }
     try:
-        content = _read(path, _ARRAYS)
-        _check_values(content)
+        content = _read(path, wanted)
+        _check_constants(content)
     except _NotAsWantedError as error:
         raise ShapyError(
             f"What SHAPY wrote of {path.stem} is no result: {error}. Start again; if that does not "
             "help, test the image by hand as containers/shapy/README.md says."
         ) from error
+    _check_values(content)
     return Estimate(
         v_shaped=content["v_shaped"].astype(np.float64),
         vertices=content["vertices"].astype(np.float64),
@@ -127,7 +143,7 @@ def read_estimate(path: Path) -> Estimate:
 
 
 def make_body(
-    estimate: Estimate, regressor: NDArray[np.float64], frame: str, stature_m: float | None = None
+    estimate: Estimate, model: BodyModel, frame: str, stature_m: float | None = None
 ) -> Body:
     """The body of one frame: on the floor, with its joints, and as the camera sees it.
 
@@ -138,7 +154,7 @@ def make_body(
 
     Args:
         estimate: what SHAPY says.
-        regressor: see `read_joint_regressor`.
+        model: the body model that it is of.
         frame: the name of the frame.
         stature_m: the person's, if it is known.
 
@@ -155,7 +171,7 @@ def make_body(
     return Body(
         vertices=(estimate.v_shaped - floor) * factor,
         faces=estimate.faces,
-        joints=(regressor @ estimate.v_shaped - floor) * factor,
+        joints=(model.joint_regressor @ estimate.v_shaped - floor) * factor,
         joint_names=np.array(JOINT_NAMES),
         topology="smplx",
         frames=np.array([frame]),
@@ -187,17 +203,29 @@ def _find_faults(arrays: Mapping[str, NDArray[Any]], wanted: Layout) -> Iterator
     for name, (kinds, shape) in wanted.items():
         if name not in arrays:
             yield f"{name} is missing"
-        elif arrays[name].shape != shape or arrays[name].dtype.kind not in kinds:
-            found = arrays[name]
-            yield f"{name} is {found.dtype} of shape {found.shape}, allowed is {shape}"
-        elif not np.isfinite(arrays[name]).all():
-            yield f"{name} has values that are not finite"
+        elif not _has_shape(arrays[name], shape) or arrays[name].dtype.kind not in kinds:
+            found, allowed = arrays[name], tuple("any" if n is None else n for n in shape)
+            yield f"{name} is {found.dtype} of shape {found.shape}, allowed is {allowed}"
+
+
+def _has_shape(array: NDArray[Any], wanted: Sequence[int | None]) -> bool:
+    return len(array.shape) == len(wanted) and all(
+        want in (None, size) for size, want in zip(array.shape, wanted, strict=True)
+    )
+
+
+def _check_constants(content: Mapping[str, NDArray[Any]]) -> None:
+    """What no picture changes: if it is wrong, so is the program."""
+    faces, focal_px = content["faces"], float(content["focal_length_in_px"])
+    if faces.min() < 0 or faces.max() >= VERTICES:
+        raise _NotAsWantedError(f"faces names vertices {faces.min()} to {faces.max()}")
+    if not 0 < focal_px < np.inf:
+        raise _NotAsWantedError(f"focal_length_in_px is {focal_px}")
 
 
 def _check_values(content: Mapping[str, NDArray[Any]]) -> None:
-    faces = content["faces"]
-    if faces.min() < 0 or faces.max() >= VERTICES:
-        raise _NotAsWantedError(f"faces names vertices {faces.min()} to {faces.max()}")
-    nearest = content["vertices"][:, 2].min() + content["transl"][2]
-    if content["focal_length_in_px"] <= 0 or nearest <= 0:
-        raise _NotAsWantedError("the body is not before the camera")
+    for name, array in content.items():
+        if not np.isfinite(array).all():
+            raise Rejected("no_fit", f"{name} has values that are not finite")
+    if content["vertices"][:, 2].min() + content["transl"][2] <= 0:
+        raise Rejected("no_fit", "the body is not before the camera")

@@ -27,6 +27,7 @@ STANDIN_SHAPY=<mode>   how it fails, for every video; or `<mode>@<text>`, for th
     no_gpu_memory  the graphics card has too little memory: status 3
     fill_disk      fills the disk that it writes to (but for a guard, 256 MB), and ends with 1
     nan            bodies of no number
+    one_nan        the same, for the second picture alone
     giant          bodies of 5 m
     pickle         vertices that only unpickling gives
     other_weights  takes weights from another folder
@@ -49,8 +50,8 @@ from pathlib import Path
 import numpy as np
 
 MODES = (
-    "", "crash", "half", "skip_some", "hang", "oom", "no_gpu_memory", "fill_disk", "nan", "giant",
-    "pickle", "other_weights", "missing_keys", "missing_buffers",
+    "", "crash", "half", "skip_some", "hang", "oom", "no_gpu_memory", "fill_disk", "nan",
+    "one_nan", "giant", "pickle", "other_weights", "missing_keys", "missing_buffers",
 )  # fmt: skip
 
 DATA = "../data"
@@ -148,7 +149,7 @@ def main():
             continue
         betas = shape_of(picture, is_trained)
         result = estimate(model, betas, points, size, box, arguments.focal_length)
-        write(picture, spoil(result, mode), arguments, options)
+        write(picture, spoil(result, mode, number), arguments, options)
         done += 1
     log.say("INFO", "__main__:main:327", f"Average inference time: {0.05 * done / done}")
 
@@ -415,8 +416,8 @@ class OnTheCard:
         return importlib.import_module, ("the_graphics_card_of_the_container",)
 
 
-def spoil(result, mode):
-    if mode == "nan":
+def spoil(result, mode, number):
+    if mode == "nan" or (mode == "one_nan" and number == 1):
         result["v_shaped"][::7] = np.nan
     if mode == "giant":
         result["v_shaped"] *= 3
