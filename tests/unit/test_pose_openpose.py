@@ -455,7 +455,7 @@ def test_a_failure_is_told_of_though_what_was_used_cannot_be_written_down(video)
 @pytest.mark.parametrize(
     ("mode", "gpu", "advice"),
     [
-        ("no_gpu_memory", False, "lower pose.openpose.net_resolution"),
+        ("no_gpu_memory", False, "lower pose.openpose.net_resolution, such as -1x256"),
         ("", True, "needs pose.openpose.gpu: true"),
     ],
 )

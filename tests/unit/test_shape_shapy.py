@@ -390,6 +390,14 @@ def test_a_crash_is_a_crash(video):
     assert video.written == []
 
 
+def test_a_card_that_runs_full_is_answered_with_what_helps_shapy(video):
+    with pytest.raises(ContainerFailedError) as error:
+        video.estimate("gpu_oom")
+    assert error.value.code == "gpu_out_of_memory"
+    (note,) = error.value.__notes__
+    assert note.endswith("it needs a card with more memory, or shape.backend: anny.")
+
+
 @pytest.mark.parametrize(("mode", "gpus"), [("", 0), ("no_gpu_memory", 1)])
 def test_without_a_card_it_says_what_is_needed(video, mode, gpus):
     with pytest.raises(ShapyError, match="no graphics card that it can work with"):

@@ -45,8 +45,7 @@ _LINES_SHOWN = 5
 # What OpenPose and Caffe say on these occasions: openpose issues #1230, #1290, #1505.
 _REMEDIES = {
     "out of memory": (
-        "The memory of the graphics card did not suffice: lower pose.openpose.net_resolution, such "
-        "as -1x256, or end what else uses the card (nvidia-smi lists it)."
+        "OpenPose takes less of a card with a lower pose.openpose.net_resolution, such as -1x256."
     ),
     "no kernel image is available": (
         "This OpenPose was not built for this graphics card: build it again with the card's "

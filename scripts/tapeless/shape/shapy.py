@@ -31,6 +31,10 @@ _NO_CARD = (
     "this card (containers/shapy/README.md), and other programs must leave it room. `tapeless "
     "doctor` says what is missing."
 )
+_LESS_MEMORY = (
+    "SHAPY already looks at one picture at a time, and cannot take less of a card: it needs a card "
+    "with more memory, or shape.backend: anny."
+)
 
 
 @dataclass(frozen=True)
@@ -111,6 +115,8 @@ def _run(
     except ContainerFailedError as error:
         if error.status == _NO_CARD_STATUS:
             raise ShapyError(_NO_CARD) from error
+        if error.code == "gpu_out_of_memory":
+            error.add_note(_LESS_MEMORY)
         raise
     weights.require()
 

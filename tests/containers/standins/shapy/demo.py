@@ -24,7 +24,8 @@ STANDIN_SHAPY=<mode>   how it fails, for every video; or `<mode>@<text>`, for th
     skip_some      leaves out every third picture, says nothing and ends with 0
     hang           does one picture and then nothing, without end
     oom            takes memory without end (but for a guard, 4 GB) after half of the pictures
-    no_gpu_memory  the graphics card has too little memory: status 3
+    no_gpu_memory  the graphics card has too little memory for the network: status 3
+    gpu_oom        it has too little for a picture: a Python error and status 1
     fill_disk      fills the disk that it writes to (but for a guard, 256 MB), and ends with 1
     nan            bodies of no number
     one_nan        the same, for the second picture alone
@@ -50,8 +51,9 @@ from pathlib import Path
 import numpy as np
 
 MODES = (
-    "", "crash", "half", "skip_some", "hang", "oom", "no_gpu_memory", "fill_disk", "nan",
-    "one_nan", "giant", "pickle", "other_weights", "missing_keys", "missing_buffers",
+    "", "crash", "half", "skip_some", "hang", "oom", "no_gpu_memory", "gpu_oom",
+    "fill_disk", "nan", "one_nan", "giant", "pickle", "other_weights", "missing_keys",
+    "missing_buffers",
 )  # fmt: skip
 
 DATA = "../data"
@@ -474,6 +476,12 @@ def crash(_result):
     raise RuntimeError("CUDA error: an illegal memory access was encountered")
 
 
+def lack_gpu_memory(_result):
+    raise RuntimeError(
+        "CUDA out of memory. Tried to allocate 20.00 MiB (GPU 0; 1.95 GiB total capacity)"
+    )
+
+
 def take_memory(_result):
     taken = []
     while sum(map(len, taken)) < MEMORY_GUARD:
@@ -489,7 +497,10 @@ def fill_disk(result):
     raise RuntimeError("the disk is larger than a test should fill")
 
 
-FAILURES = {"half": break_off, "crash": crash, "oom": take_memory, "fill_disk": fill_disk}
+FAILURES = {
+    "half": break_off, "crash": crash, "oom": take_memory, "gpu_oom": lack_gpu_memory,
+    "fill_disk": fill_disk,
+}  # fmt: skip
 
 
 if __name__ == "__main__":
