@@ -75,6 +75,12 @@ def start(description: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
+def open_files() -> list[str]:
+    """What this process has open."""
+    listed = list(Path("/proc/self/fd").iterdir())
+    return sorted(os.readlink(path) for path in listed if path.is_symlink())  # not that of the list
+
+
 def _main(description: Mapping[str, Any]) -> None:
     from tapeless.containers import ContainerError, Job, Mount, remove_leftovers, run_container
 

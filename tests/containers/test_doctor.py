@@ -28,7 +28,7 @@ from examined import (
     only,
 )
 from tapeless.cli import main
-from tapeless.containers.owners import PREFIX, make_labels
+from tapeless.containers.jobs import LABEL_PREFIX, make_labels
 from tapeless.doctor import Finding, Situation, find_obstacles
 
 TAG = "tapeless-test/doctor:1"
@@ -175,7 +175,7 @@ def test_what_killed_jobs_left_behind_is_removed_before_a_run(docker_host: str, 
     """And nothing else: neither containers of jobs that live, nor those of others."""
     with subprocess.Popen([sys.executable, "-c", ""]) as job:
         job.wait()
-    dead = {f"{PREFIX}pid": str(job.pid), f"{PREFIX}pid_started": "1"}
+    dead = {f"{LABEL_PREFIX}pid": str(job.pid), f"{LABEL_PREFIX}pid_started": "1"}
     containers = docker.DockerClient(docker_host).containers
     command = {"image": TAG, "command": ["nothing"]}
     left = containers.create(**command, labels=make_labels({}) | dead)

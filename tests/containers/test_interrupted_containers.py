@@ -15,7 +15,7 @@ import pytest
 
 from projects import PATIENCE_S, wait_for
 from reference import PROGRAMS, ReferenceProject, Workstation
-from tapeless.containers.owners import PREFIX, make_labels
+from tapeless.containers.jobs import LABEL_PREFIX, make_labels
 
 Start = Callable[..., subprocess.Popen[bytes]]
 
@@ -58,7 +58,7 @@ def find_container(project: ReferenceProject, program: str) -> Any | None:
     """The container of a program that a job of this project runs."""
     wanted = {"run": str(project.folder), "rule": PROGRAMS[program], "video": "tall"}
     for container in project.workstation.containers():
-        labels = {name.removeprefix(PREFIX): text for name, text in container.labels.items()}
+        labels = {name.removeprefix(LABEL_PREFIX): text for name, text in container.labels.items()}
         if wanted.items() <= labels.items() and container.status == "running":
             return container
     return None

@@ -149,9 +149,9 @@ def test_variables_reach_the_program_whatever_is_in_them(
 ):
     value = 'one, "two"=three $HOME \\ four'
     heard: list[str] = []
-    job = make_job("import os; print(os.environ['A'], os.environ['B'])", environment={"B": "b"})
+    job = make_job("import os; print(os.environ['A'])")
     run_container(job, settings | {"environment": {"A": value}}, listener=heard.append)
-    assert heard == [f"{value} b"]
+    assert heard == [value]
 
 
 def test_a_program_that_fails_and_one_that_hangs_are_errors(
@@ -161,7 +161,8 @@ def test_a_program_that_fails_and_one_that_hangs_are_errors(
         run_container(make_job("import sys; print('no people'); sys.exit(9)"), settings)
     assert caught.value.status == 9
     with pytest.raises(ContainerError, match="time limit"):
-        run_container(make_job("import time; time.sleep(100)", time_limit_s=0.5), settings)
+        job = make_job("import time; time.sleep(100)")
+        run_container(job, settings | {"time_limit_minutes": 0.01})
 
 
 def test_the_image_and_its_checksum_are_recorded(

@@ -7,7 +7,7 @@ configuration says. Paths are the same inside as outside, so a job need not know
 from tapeless.containers.errors import ContainerError, ContainerFailedError
 from tapeless.containers.images import ImageEntry, load_images, pinned_digest
 from tapeless.containers.jobs import Allowance, Job, Mount
-from tapeless.containers.running import read_digest, remove_leftovers, run_container
+from tapeless.containers.supervision import read_digest, remove_leftovers, run_container
 
 __all__ = [
     "Allowance",

@@ -19,9 +19,9 @@ from tempfile import TemporaryDirectory
 
 from tapeless.checksums import checksum_file
 from tapeless.containers.errors import ContainerError
+from tapeless.containers.host import LABELS_VARIABLE, MEMORY_IS, remove_leftovers, run_process
 from tapeless.containers.images import ImageEntry, mismatch, require_pinned
-from tapeless.containers.plans import Bind, Plan
-from tapeless.containers.processes import LABELS_VARIABLE, MEMORY_IS, remove_leftovers, run_process
+from tapeless.containers.jobs import Bind, Plan
 from tapeless.containers.supervision import Running
 
 __all__ = ["prepare", "read_digest", "remove_leftovers"]

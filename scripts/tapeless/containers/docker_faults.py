@@ -13,10 +13,9 @@ from pathlib import Path
 import requests
 from docker.errors import APIError, DockerException
 
-from tapeless.containers.errors import ContainerError
-from tapeless.containers.faults import NO_SPACE
+from tapeless.containers.errors import NO_SPACE, ContainerError
 from tapeless.containers.images import ImageEntry, pin
-from tapeless.containers.plans import Plan
+from tapeless.containers.jobs import Plan
 
 _SOCKET = "/var/run/docker.sock"
 _UNIX = "unix://"

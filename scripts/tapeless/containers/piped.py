@@ -6,56 +6,46 @@ Such a program sees files and writes none: what it makes is what it says on stan
 from __future__ import annotations
 
 import io
-import select
-import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import contextmanager, suppress
 from threading import Condition, Event, Thread
 from typing import Any
 
-from tapeless.containers.errors import ContainerError
-from tapeless.containers.jobs import Job
-from tapeless.containers.plans import make_plan
-from tapeless.containers.running import load_runtime
-from tapeless.containers.supervision import Exit, Interruption, Running, hold_signals
+from tapeless.containers.errors import KILLED_STATUS, ContainerError
+from tapeless.containers.jobs import Job, make_plan
+from tapeless.containers.supervision import (
+    Exit,
+    Interruption,
+    Running,
+    StoppedError,
+    hold_signals,
+    listen,
+    load_runtime,
+    wait_for_end,
+)
 
 _MOST_WAITING_BYTES = 64 << 20
-_LOOK_S = 0.2
-_POLL_S = 2.0
-_KILLED = Exit(128 + 9)
-
-
-@dataclass(frozen=True)
-class PipedJob(Job):
-    """A run of a program that writes nothing but its output: none of its mounts is writable.
-
-    It sees those mounts and no others, has none of the configuration's variables, and no network.
-    Its limit of time is the caller's matter, who may end it.
-
-    Raises:
-        ValueError: if a mount is writable.
-    """
-
-    def __post_init__(self) -> None:
-        if any(mount.writable for mount in self.mounts):
-            raise ValueError("a piped job has no writable mount")
 
 
 @contextmanager
-def open_pipes(job: PipedJob, settings: Mapping[str, Any]) -> Iterator[Pipes]:
+def open_pipes(job: Job, settings: Mapping[str, Any]) -> Iterator[Pipes]:
     """Runs a job while the block runs; nothing of it is left when the block is left.
 
-    A signal that comes meanwhile ends the program and its output, and acts when the block is left.
+    The program sees the job's mounts and no others, has none of the configuration's variables, and
+    no network. How long it may take is the caller's matter. A signal that comes meanwhile ends the
+    program and its output, and acts when the block is left.
 
     Args:
-        job: what to run.
+        job: what to run, with nothing to write to.
         settings: the section `containers` of the configuration, with all its keys.
 
     Raises:
+        ValueError: if a mount of the job is writable.
         ContainerError: if it cannot be started.
         KeyboardInterrupt, SystemExit: if SIGINT, or SIGTERM or SIGHUP, came meanwhile.
     """
+    if job.output is not None:
+        raise ValueError("a piped job has no writable mount")
     if settings["runtime"] == "host":
         raise ContainerError(
             f"{job.program} is to run in a container, but containers.runtime is host: choose "
@@ -87,11 +77,10 @@ class Pipes:
     def wait(self) -> Exit:
         """Waits for the end of the program, whose output must have been read to its end."""
         self._pump.join()
-        while not self._is_over():
-            if (ended := self._running.poll()) is not None:
-                return ended
-            time.sleep(_LOOK_S / 4)
-        return _KILLED
+        try:
+            return wait_for_end(self._running, self._check)
+        except StoppedError:
+            return Exit(KILLED_STATUS)
 
     def kill(self) -> None:
         """Ends the output; the program itself is ended when its block is left."""
@@ -100,23 +89,17 @@ class Pipes:
             stream.end()
         self._pump.join()
 
-    def _is_over(self) -> bool:
-        return self._is_killed.is_set() or self._interruption.signal is not None
+    def _check(self) -> None:
+        self._interruption.check()
+        if self._is_killed.is_set():
+            raise StoppedError
 
     def _hand_on(self) -> None:
         """Reads what the program says, until it says no more, in a thread of its own."""
-        polled_s = time.monotonic()
         try:
-            while not self._is_over():
-                if select.select([self._running], [], [], _LOOK_S)[0]:
-                    if (said := self._running.read()) is None:
-                        return
-                    for stream, data in said:
-                        self._streams[stream].feed(data)
-                elif time.monotonic() - polled_s > _POLL_S:  # something may hold its output open
-                    polled_s = time.monotonic()
-                    if self._running.poll() is not None:
-                        return
+            with suppress(StoppedError):
+                for stream, data in listen(self._running, self._check):
+                    self._streams[stream].feed(data)
         finally:
             for pipe in self._streams.values():
                 pipe.end()

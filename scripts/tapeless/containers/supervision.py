@@ -1,26 +1,33 @@
-"""Staying with a program until it ends, its time is up, or this process is told to stop."""
+"""A job is run to its end: started by its runtime, listened to, and stopped when it must be."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import select
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol, cast
 
-from tapeless.containers.errors import ContainerError
+from tapeless.containers.errors import ContainerError, explain_exit
+from tapeless.containers.images import ImageEntry, find_entry
+from tapeless.containers.jobs import Job, Plan, make_plan
 from tapeless.containers.lines import Output
+from tapeless.containers.usage import record_usage
 
 log = logging.getLogger(__name__)
 
+_RUNTIMES = ("docker", "apptainer", "host")
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _LOOK_S = 0.2
 _POLL_S = 2.0
+_LAST_LOOK_S = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,7 +68,90 @@ class Program(Protocol):
         """Runs it; nothing of it is left when the block is left."""
 
 
-class _StoppedError(Exception):
+class Runtime(Protocol):
+    """What the module of a runtime has: `docker`, `apptainer`, `host`."""
+
+    def prepare(self, plan: Plan) -> Program:
+        """Finds the image of a job and makes sure that it is the one pinned."""
+
+    def read_digest(self, entry: ImageEntry) -> str | None:
+        """The digest of a program's image as it is on this machine; None where there are none."""
+
+    def remove_leftovers(self) -> int:
+        """Removes what killed jobs left behind."""
+
+
+def run_container(
+    job: Job,
+    settings: Mapping[str, Any],
+    *,
+    usage_file: Path | None = None,
+    listener: Callable[[str], None] | None = None,
+) -> None:
+    """Runs a job to its end; whatever happens, nothing of it runs on.
+
+    Args:
+        job: what to run, with an output to write to.
+        settings: the section `containers` of the configuration, with all its keys.
+        usage_file: gets what was used and how it ended, as JSON; also if it fails.
+        listener: is called with each line that the program says; if it raises, the program is
+            stopped. Each line also goes to the log of `tapeless.containers.<program>`.
+
+    Raises:
+        ValueError: if the job has no writable mount.
+        ContainerFailedError: if the program does not end with status 0.
+        ContainerError: if it cannot be started, or takes too long.
+        KeyboardInterrupt, SystemExit: if SIGINT, or SIGTERM or SIGHUP, came meanwhile.
+    """
+    if (output := job.output) is None:
+        raise ValueError("a job that is not piped has a writable mount, and this one has none")
+    said = Output(job.program, listener)
+    with record_usage(usage_file, job.program, settings["runtime"], job.gpus) as usage:
+        plan = make_plan(job, settings)
+        program = load_runtime(settings["runtime"]).prepare(plan)
+        usage.facts |= {
+            "image": program.image,
+            "digest": program.digest,
+            "memory_is": program.memory_is,
+        }
+        with hold_signals() as interruption:
+            try:
+                with program.start() as running, usage.sample(running.memory_mb):
+                    ended = _supervise(running, said, settings, interruption)
+            finally:
+                said.finish()
+            if ended.status != 0:
+                raise explain_exit(plan, output, ended, said.last_lines)
+            if ended.out_of_memory:
+                log.warning("a part of %s was killed for want of memory", job.program)
+
+
+def remove_leftovers() -> int:
+    """Removes what jobs of this user on this machine left behind when they were killed.
+
+    That is every container or program, in whatever runtime, whose job's process is no more. A
+    runtime that is not here, or does not answer, has none. Returns how many there were.
+    """
+    return sum(load_runtime(name).remove_leftovers() for name in ("docker", "host"))
+
+
+def read_digest(program: str, settings: Mapping[str, Any]) -> str | None:
+    """The digest of a program's image as it is on this machine now; None for the host.
+
+    Raises:
+        ContainerError: if it is not there, or the runtime does not answer.
+    """
+    return load_runtime(settings["runtime"]).read_digest(find_entry(program, settings))
+
+
+def load_runtime(name: str) -> Runtime:
+    """The module of a runtime; not before it is needed, for Docker's library is large."""
+    if name not in _RUNTIMES:
+        raise ValueError(f"no runtime {name!r}; there are {', '.join(_RUNTIMES)}")
+    return cast(Runtime, importlib.import_module(f"tapeless.containers.{name}"))
+
+
+class StoppedError(Exception):
     """This process was told to stop."""
 
 
@@ -75,6 +165,11 @@ class Interruption:
         """Takes a signal: the handler."""
         if self.signal is None:
             self.signal = signal.Signals(number)
+
+    def check(self) -> None:
+        """Raises `StoppedError` if one came."""
+        if self.signal is not None:
+            raise StoppedError
 
 
 @contextmanager
@@ -98,7 +193,7 @@ def hold_signals() -> Iterator[Interruption]:
         signal.signal(number, interruption.note)
     try:
         yield interruption
-    except _StoppedError:
+    except StoppedError:
         pass
     finally:
         for number, previous in held.items():
@@ -110,46 +205,50 @@ def hold_signals() -> Iterator[Interruption]:
             raise SystemExit(128 + came)
 
 
-def supervise(running: Running, output: Output, limit_s: float, interruption: Interruption) -> Exit:
-    """Hands on what a program says until it ends; how it ended.
-
-    Raises:
-        ContainerError: if it takes longer than `limit_s` seconds.
-    """
-    patience = _Patience(limit_s, interruption)
+def listen(running: Running, check: Callable[[], None]) -> Iterator[tuple[int, bytes]]:
+    """What a program says, by stream, until it says no more; `check` may raise in between."""
     polled_s = time.monotonic()
     while True:
-        patience.check()
+        check()
         if select.select([running], [], [], _LOOK_S)[0]:
-            said = running.read()
-            if said is None:
-                break
-            for stream, data in said:
-                output.feed(stream, data)
+            if (said := running.read()) is None:
+                return
+            yield from said
         elif time.monotonic() - polled_s > _POLL_S:  # something may hold its output open
             polled_s = time.monotonic()
-            if (ended := running.poll()) is not None:
-                return ended
+            if running.poll() is not None:
+                return
+
+
+def wait_for_end(running: Running, check: Callable[[], None]) -> Exit:
+    """How a program ended that says no more; `check` may raise while it has not."""
     while (ended := running.poll()) is None:
-        patience.check()
-        time.sleep(_LOOK_S / 4)
+        check()
+        time.sleep(_LAST_LOOK_S)
     return ended
 
 
-class _Patience:
-    """Ends when the time is up, or this process is told to stop."""
+def _supervise(
+    running: Running, said: Output, settings: Mapping[str, Any], interruption: Interruption
+) -> Exit:
+    """Hands on what a program says until it ends; how it ended.
 
-    def __init__(self, limit_s: float, interruption: Interruption) -> None:
-        self._limit_s = limit_s
-        self._deadline_s = time.monotonic() + limit_s
-        self._interruption = interruption
+    Raises:
+        StoppedError: if this process was told to stop.
+        ContainerError: if its time is up.
+    """
+    limit_minutes = float(settings["time_limit_minutes"])
+    deadline_s = time.monotonic() + 60 * limit_minutes
 
-    def check(self) -> None:
-        if self._interruption.signal is not None:
-            raise _StoppedError
-        if time.monotonic() >= self._deadline_s:
+    def check() -> None:
+        interruption.check()
+        if time.monotonic() >= deadline_s:
             raise ContainerError(
-                f"the time limit of {self._limit_s / 60:g} minutes was over, and the program was "
+                f"the time limit of {limit_minutes:g} minutes was over, and the program was "
                 "stopped: raise containers.time_limit_minutes if it was still at work",
                 "time_limit",
             )
+
+    for stream, data in listen(running, check):
+        said.feed(stream, data)
+    return wait_for_end(running, check)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeless.containers import ContainerError, Job, Mount, load_images, pinned_digest, read_digest
-from tapeless.containers.plans import Plan, make_plan
+from tapeless.containers.jobs import Plan, make_plan
 from tapeless.doctor.findings import Finding, Verdict, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
 
@@ -92,7 +92,8 @@ def _check_docker() -> Finding:
     except ImportError as error:  # it may be in the environments of the jobs
         return unknown("Docker", f"not asked: {error}", "make setup")
     try:
-        return ok("Docker", docker.connect(DOCKER_LIMIT_S).version()["Version"])
+        with docker.connect(DOCKER_LIMIT_S) as client:
+            return ok("Docker", client.version()["Version"])
     except ContainerError as error:
         return failed("Docker", str(error), _PAGE)
 

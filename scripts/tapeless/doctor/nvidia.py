@@ -24,14 +24,14 @@ def check_nvidia(labels: Mapping[str, str]) -> Finding:
     container is, should this process be killed before it has removed it.
     """
     try:
-        client = docker.connect()
-        if "nvidia" in client.info().get("Runtimes", {}):
-            return ok(_NAME, "Docker lists the runtime nvidia")
-        images = client.api.images()
-        if not images:
-            return unknown(_NAME, "not tried, as there is no image to try it with")
-        smallest = min(images, key=lambda image: image["Size"])
-        return _try(client.api, smallest["Id"], labels)
+        with docker.connect() as client:
+            if "nvidia" in client.info().get("Runtimes", {}):
+                return ok(_NAME, "Docker lists the runtime nvidia")
+            images = client.api.images()
+            if not images:
+                return unknown(_NAME, "not tried, as there is no image to try it with")
+            smallest = min(images, key=lambda image: image["Size"])
+            return _try(client.api, smallest["Id"], labels)
     except (ContainerError, DockerException) as error:
         return unknown(_NAME, str(error))
 

@@ -104,7 +104,6 @@ def _run(
         mounts=workplace.mounts,
         labels=allowance.labels,
         gpus=gpus,
-        environment={"PYTHONUNBUFFERED": "1"},
         memory_mb=allowance.memory_mb,
     )
     weights = WeightsWatch(workplace.checkpoint)

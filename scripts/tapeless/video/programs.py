@@ -9,12 +9,13 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from tapeless.gpus import VISIBLE_DEVICES
+from tapeless.processes import signal_group, start_process
 
 if TYPE_CHECKING:
     from tapeless.containers.piped import Pipes
@@ -81,14 +82,7 @@ def locate(path: Path) -> Path:
 def _on_this_machine(command: Sequence[str], gpus: Sequence[str]) -> Iterator[Program]:
     cards = {VISIBLE_DEVICES: ",".join(gpus)} if gpus else {}
     try:
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=os.environ | cards,
-            start_new_session=True,
-        )
+        process = start_process(command, os.environ | cards)
     except FileNotFoundError as error:
         raise MediaToolError(
             f"{command[0]} is not installed: install ffmpeg 5.1 or newer (on Debian and Ubuntu: "
@@ -116,18 +110,17 @@ class _Process:
 
     def kill(self) -> None:
         if self._process.poll() is None:
-            with suppress(ProcessLookupError):  # it may end just now
-                os.killpg(self._process.pid, signal.SIGKILL)
+            signal_group(self._process, signal.SIGKILL)
 
 
 @contextmanager
 def _in_container(command: Sequence[str], video: Path | None, tools: Tools) -> Iterator[Program]:
     # here, since most runs need no container
-    from tapeless.containers import Mount
-    from tapeless.containers.piped import PipedJob, open_pipes
+    from tapeless.containers import Job, Mount
+    from tapeless.containers.piped import open_pipes
 
     mounts = () if video is None else (Mount(locate(video)),)
-    job = PipedJob(CONTAINER_PROGRAM, tuple(command), mounts, tools.labels, tools.gpus)
+    job = Job(CONTAINER_PROGRAM, tuple(command), mounts, tools.labels, tools.gpus)
     assert tools.containers is not None
     with open_pipes(job, tools.containers) as pipes:
         yield _Contained(command[0], pipes)
