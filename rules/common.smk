@@ -14,6 +14,7 @@ if str(SCRIPTS) not in sys.path:
 
 from tapeless.configuration import find_config_faults, with_defaults
 from tapeless.doctor import Situation, find_obstacles
+from tapeless.forgetting import are_forgotten
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
 from tapeless.videosheet import read_videos
@@ -117,21 +118,28 @@ def take_run():
         raise WorkflowError(f"Nothing was run: {error}.")
 
 
+def must_recall(job):
+    """Whether a job reads sampled frames that are not there any more."""
+    return job.is_script and "frames" in job.input.keys() and are_forgotten(Path(job.input.frames))
+
+
 def check_machine():
     """Stops before the first job if something is missing that the jobs to run need."""
     if workflow.touch:
         return
+    jobs = list(workflow.dag.needrun_jobs())
     situation = Situation(
         config=config,
         project=SCRIPTS.parent,
         videos=VIDEOS,
         results=Path(workflow.pathvars.apply("<results>")),
         resources=Path(workflow.pathvars.apply("<resources>")),
-        rules=frozenset(job.rule.name for job in workflow.dag.needrun_jobs()),
+        rules=frozenset(job.rule.name for job in jobs),
         has_own_environments=(
             DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
         ),
         is_elsewhere=not workflow.local_exec,
+        recalls=any(map(must_recall, jobs)),
     )
     if obstacles := find_obstacles(situation):
         lines = "\n".join(f"  - {finding.name}: {finding.describe()}" for finding in obstacles)

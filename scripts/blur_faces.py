@@ -30,7 +30,12 @@ def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool, threads:
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        recall_frames(Path(snakemake.input.frames), snakemake.threads)
+        recall_frames(
+            Path(snakemake.input.frames),
+            containers=snakemake.config["containers"],
+            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
+            threads=snakemake.threads,
+        )
         main(
             Path(snakemake.input.frames),
             Path(snakemake.input.pose),

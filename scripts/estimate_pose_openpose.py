@@ -29,7 +29,12 @@ def main(frames: Path, pose: Path, *, models: Path, options: Options, allowance:
 
 if __name__ == "__main__":
     with job_log(snakemake.log.job):
-        recall_frames(Path(snakemake.input.frames), snakemake.threads)
+        recall_frames(
+            Path(snakemake.input.frames),
+            containers=snakemake.config["containers"],
+            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
+            threads=snakemake.threads,
+        )
         main(
             Path(snakemake.input.frames),
             Path(snakemake.output.pose),

@@ -158,7 +158,8 @@ class TestPictures:
         )
         (tmp_path / "frames/frame_000002.png").unlink()
         monkeypatch.setenv("PATH", str(tmp_path))  # where there is no ffmpeg
-        recall_frames(tmp_path / "frames")
+        assert tools.containers is not None
+        recall_frames(tmp_path / "frames", tools.containers, tools.labels)
         picture = (tmp_path / "frames/frame_000002.png").read_bytes()
         assert picture == before["frame_000002.png"]
 

@@ -104,5 +104,14 @@ def test_the_ffmpeg_of_an_image_or_an_environment_is_not_sought_on_this_machine(
         assert_unknown(only(look("sample_frames", situation={where: True}), "ffmpeg"), why)
 
 
+def test_forgotten_frames_are_sampled_again_on_the_cpu():
+    again = {"recalls": True}
+    findings = look("blur_faces", sampling={"hwaccel": "cuda"}, situation=again)
+    assert_ok(only(findings, "ffmpeg"))
+    assert not {"hwaccel cuda", "graphics cards"} & set(findings)
+    image = look("blur_faces", sampling={"ffmpeg": "container"}, situation=again)
+    assert_failed(only(image, "image ffmpeg"), found="no digest", remedy="tapeless pin ffmpeg")
+
+
 def test_jobs_that_read_no_video_need_no_ffmpeg(tools: Path):
     assert "ffmpeg" not in look("draw_video")

@@ -2,20 +2,40 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from video_files import numbered, write_clip
 
+from container_jobs import IMAGES, SETTINGS
+from examined import make_program
 from sample_frames import main
 from tapeless.video import Sampling
-from tapeless.video.recall import recall_frames
+from tapeless.video.programs import Tools
+from tapeless.video.recall import recall_frames, write_recipe
+
+SETTINGS_NOW = SETTINGS | {"runtime": "docker"}
+CARD = """
+args = sys.argv[1:]
+if "-hwaccel" in args:
+    place = args.index("-hwaccel")
+    del args[place : place + 2]
+    place = args.index("-filter_complex") + 1
+    args[place] = args[place].replace("showinfo@source", "format=nv12,showinfo@source")
+os.execv({program!r}, ["ffmpeg", *args])
+"""
+"""An ffmpeg whose card hands over what it decodes, as NVIDIA's do, as NV12."""
 
 
 @pytest.fixture(scope="module")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("clip")
-    return write_clip(folder / "{my} clip.mp4", numbered(30), "-c:v", "libx264")
+    coding = ("-c:v", "libx264", "-pix_fmt", "yuv420p")  # as cameras write it
+    return write_clip(folder / "{my} clip.mp4", numbered(30), *coding)
 
 
 @pytest.fixture
@@ -31,6 +51,10 @@ def content(frames: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in frames.rglob("*") if path.is_file()}
 
 
+def recall(frames: Path) -> None:
+    recall_frames(frames, SETTINGS_NOW, {"rule": "a_test", "video": "clip"})
+
+
 def forget(frames: Path, *names: str) -> None:
     for name in names:
         (frames / f"{name}.png").unlink()
@@ -39,20 +63,51 @@ def forget(frames: Path, *names: str) -> None:
 def test_forgotten_frames_come_back_the_same(frames: Path):
     before = content(frames)
     forget(frames, *(f"frame_{n:06d}" for n in range(1, 6)))
-    recall_frames(frames)
+    recall(frames)
     assert content(frames) == before
 
 
 def test_frames_forgotten_in_part_come_back_the_same(frames: Path):
     before = content(frames)
     forget(frames, "frame_000002", "frame_000005")
-    recall_frames(frames)
+    recall(frames)
     assert content(frames) == before
+
+
+def test_what_a_card_decoded_comes_back_the_same_without_one(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    program = shutil.which("ffmpeg")
+    script = make_program(tmp_path / "bin/ffmpeg")
+    code = CARD.format(program=program)
+    script.write_text(f"#!{sys.executable}\nimport os, sys\n{code}", encoding="utf-8")
+    with monkeypatch.context() as machine:
+        machine.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
+        machine.setenv("CUDA_VISIBLE_DEVICES", "GPU-of-the-job")
+        machine.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
+        sampling = Sampling(frames=5, longest_side_px=128, hwaccel="cuda")
+        main(clip, tmp_path / "frames", tmp_path / "frames.csv", sampling=sampling)
+    before = content(tmp_path / "frames")
+    assert (tmp_path / "slots/GPU-of-the-job.lock").exists()
+    forget(tmp_path / "frames", "frame_000001", "frame_000005")
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    recall(tmp_path / "frames")
+    assert content(tmp_path / "frames") == before
+
+
+def test_a_recipe_says_whose_ffmpeg_it_was_and_nothing_of_how_it_is_run(clip: Path, tmp_path: Path):
+    environment = {"environment": {"TOKEN": "secret"}, "images": str(IMAGES)}
+    write_recipe(tmp_path, clip, Sampling(), Tools(SETTINGS_NOW | environment))
+    text = (tmp_path / "recipe.json").read_text(encoding="utf-8")
+    recipe = json.loads(text)
+    assert set(recipe) == {"video", "sampling", "ffmpeg"}
+    assert recipe["ffmpeg"] == {"runs_on": "container", "digest": None}
+    assert "secret" not in text
 
 
 def test_frames_that_are_there_are_not_touched(frames: Path, clip: Path):
     (frames / "recipe.json").unlink()
-    recall_frames(frames)
+    recall(frames)
     assert len(list(frames.glob("*.png"))) == 5
 
 
@@ -60,7 +115,7 @@ def test_a_rejected_video_has_nothing_to_bring_back(tmp_path: Path):
     text = tmp_path / "text.mp4"
     text.write_text("no video", encoding="utf-8")
     main(text, tmp_path / "frames", tmp_path / "frames.csv", sampling=Sampling())
-    recall_frames(tmp_path / "frames")
+    recall(tmp_path / "frames")
     assert list((tmp_path / "frames").glob("*.png")) == []
 
 
@@ -70,4 +125,4 @@ def test_a_video_that_is_gone_is_a_fault_of_the_machine(tmp_path: Path):
     forget(tmp_path / "frames", "frame_000001")
     clip.unlink()
     with pytest.raises(FileNotFoundError):
-        recall_frames(tmp_path / "frames")
+        recall(tmp_path / "frames")

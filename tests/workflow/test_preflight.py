@@ -70,6 +70,18 @@ def test_nothing_is_looked_for_that_no_job_needs(project: Project, broken: dict[
     assert run.returncode == 0, run.stdout
 
 
+def test_frames_that_were_forgotten_need_ffmpeg_again(finished: Project, broken: dict[str, str]):
+    """A stage that runs anew samples them itself, though the one that samples has no job."""
+    finished.configure(blur_faces=False)
+    run = finished.snakemake(environment=broken)
+    assert run.returncode != 0
+    assert set(obstacles(run.stdout)) == {"ffmpeg", "ffprobe"}
+    for number in range(1, finished.read_outcome("walk", "frames")["frames_sampled"] + 1):
+        (finished.results / f"videos/walk/frames/frame_{number:06d}.png").touch()
+    run = finished.snakemake("--until", "blur_faces", environment=broken)
+    assert "ffmpeg" not in obstacles(run.stdout)
+
+
 def test_plans_are_made_on_any_machine(project: Project, broken: dict[str, str]):
     run = project.snakemake("--dry-run", *REFERENCE, *FOLDERS, environment=broken)
     assert run.returncode == 0, run.stdout

@@ -32,8 +32,8 @@ _ONE_FRAME = ["-f", "lavfi", "-i", "color=s=16x16", "-frames:v", "1", "-f", "nul
 
 def check_media(situation: Situation) -> Iterator[Finding]:
     """The ffmpeg of this machine, if that is the one that decodes."""
-    sampling = situation.config["sampling"]
-    if sampling["ffmpeg"] != "host" or not situation.runs("sample_frames"):
+    needs = situation.needs.get("sample_frames")
+    if needs is None or needs.program:
         return
     if situation.veil:
         yield unknown("ffmpeg", f"not looked for: {situation.veil}")
@@ -43,7 +43,7 @@ def check_media(situation: Situation) -> Iterator[Finding]:
     if findings[0].remedy:
         return
     yield _check_decoders()
-    if sampling["hwaccel"] == "cuda":
+    if needs.card:
         yield _check_cuda()
 
 

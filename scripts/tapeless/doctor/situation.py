@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -32,6 +32,7 @@ class Situation:
         rules: names of the rules that have jobs to run; None for all of the chosen route.
         has_own_environments: whether Snakemake makes the environments of the jobs (--use-conda).
         is_elsewhere: whether jobs run on other machines than this one.
+        recalls: whether jobs of any rule sample frames again that were forgotten.
     """
 
     config: Mapping[str, Any]
@@ -42,6 +43,7 @@ class Situation:
     rules: frozenset[str] | None = None
     has_own_environments: bool = False
     is_elsewhere: bool = False
+    recalls: bool = False
 
     def runs(self, *rules: str) -> bool:
         """Whether one of these rules has a job to run."""
@@ -56,9 +58,12 @@ class Situation:
 
     @property
     def needs(self) -> dict[str, Needs]:
-        """What its jobs need, by their rule."""
-        needed = find_needs(self.config).items()
-        return {rule: needs for rule, needs in needed if self.runs(rule)}
+        """What its jobs need, by their rule; what forgotten frames take is that of sampling."""
+        needed = find_needs(self.config)
+        found = {rule: needs for rule, needs in needed.items() if self.runs(rule)}
+        if self.recalls:  # on the CPU
+            found.setdefault("sample_frames", replace(needed["sample_frames"], card=None))
+        return found
 
     @property
     def programs(self) -> list[str]:
