@@ -11,7 +11,7 @@ from tapeless.checksums import checksum_file
 
 @dataclass(frozen=True)
 class MissingFile:
-    """A file that is needed and not there, or another one in its place.
+    """A file that is wanted and not there, or another one in its place.
 
     Attributes:
         path: where it was looked for.
@@ -20,6 +20,7 @@ class MissingFile:
         target: where it goes, in the folder that the configuration names.
         fault: what is wrong with the file that lies there; empty if there is none, or nothing in
             it.
+        consequence: what is left out without the file; empty if nothing runs without it.
     """
 
     path: Path
@@ -27,6 +28,7 @@ class MissingFile:
     source: str
     target: str
     fault: str = ""
+    consequence: str = ""
 
 
 class MissingFilesError(Exception):

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from containers.standins.openpose.download import make_models, recognise
+from containers.standins.shapy.download import LANDMARKS, make_download
 from examined import (
     OPENPOSE,
     ROOT,
@@ -59,6 +60,7 @@ class TestWeights:
         )
         findings = look("estimate_shape", shape=SHAPY)["SHAPY data"]
         assert len(findings) == 10
+        assert [finding.verdict for finding in findings] == 8 * ["FAILED"] + 2 * ["unknown"]
         assert_failed(findings[0], found=f"no data/{CHECKPOINT}", remedy="shapy.is.tue.mpg.de")
         assert all("docs/reference-route.md" in finding.remedy for finding in findings)
 
@@ -76,6 +78,13 @@ class TestWeights:
         assert_ok(finding)
         content = (models / OPENPOSE_FILES[0]).read_bytes()
         assert f"sha256:{hashlib.sha256(content).hexdigest()[:12]}" in finding.found
+
+    def test_without_shapys_landmarks_its_own_measurements_are_left_out(self, folder: Path):
+        (make_download(folder / "data") / LANDMARKS).unlink()
+        missing, there = look("estimate_shape", shape=SHAPY)["SHAPY data"]
+        assert_unknown(missing, f"no data/{LANDMARKS} (landmarks): SHAPY's own measurements")
+        assert "shapy.is.tue.mpg.de" in missing.remedy
+        assert_ok(there)
 
     def test_a_web_page_in_the_place_of_weights_fails(self, folder: Path):
         """As a server that is gone sends it."""

@@ -18,7 +18,12 @@ import numpy as np
 import pytest
 from puppets import standing
 
-from containers.standins.shapy.download import CHECKPOINT, make_download
+from containers.standins.shapy.download import (
+    CHECKPOINT,
+    DEFINITIONS,
+    LANDMARKS,
+    make_download,
+)
 from shapy_videos import Video, install
 from tapeless.containers import ContainerFailedError, Job
 from tapeless.downloads import MissingFilesError
@@ -124,6 +129,16 @@ def test_the_body_is_seen_where_the_person_is(video):
         middle = (seen.min(axis=0) + seen.max(axis=0)) / 2
         assert middle == pytest.approx([(left + right) / 2, (top + bottom) / 2], abs=15)
         assert np.ptp(seen[:, 1]) == pytest.approx((bottom - top) / 0.93, rel=0.08)
+
+
+def test_without_its_landmarks_shapy_gives_bodies_all_the_same(video, tmp_path):
+    regressor = install(tmp_path / "other")
+    data = regressor.parent / "data"
+    shutil.copytree(video.data, data)
+    for name in (DEFINITIONS, LANDMARKS):
+        (data / name).unlink()
+    outcome = Video.on_host(tmp_path / "v", regressor).estimate()
+    assert outcome.counts["estimates"] == 4
 
 
 def test_meshes_and_pictures_are_kept_when_asked_for(video):

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 
-from containers.standins.shapy.download import BODY_MODEL, CHECKPOINT, make_download
+from containers.standins.shapy.download import (
+    BODY_MODEL,
+    CHECKPOINT,
+    DEFINITIONS,
+    LANDMARKS,
+    make_download,
+)
 from tapeless.downloads import MissingFile, MissingFilesError, format_missing
 from tapeless.shape.shapy_files import (
     find_linked_data,
@@ -36,7 +43,7 @@ def test_a_complete_download_lacks_nothing(download):
     require_files(download)
 
 
-def test_of_no_download_every_file_is_missing_that_the_demo_needs(tmp_path):
+def test_of_no_download_every_file_is_missing_that_the_demo_reads(tmp_path):
     missing = find_missing_files(tmp_path / "nowhere")
     assert {file.target for file in missing} == {
         "trained_models/shapy/SHAPY_A/checkpoints/best_checkpoint",
@@ -72,12 +79,29 @@ def test_the_error_is_a_table_that_says_what_to_do(tmp_path, download):
     with pytest.raises(MissingFilesError) as error:
         require_files(tmp_path)
     message = str(error.value)
-    assert message.startswith(
-        f"SHAPY cannot run: 10 file(s) that it needs are not below {tmp_path}"
-    )
+    assert message.startswith(f"SHAPY cannot run: 8 file(s) that it needs are not below {tmp_path}")
     assert CHECKPOINT in message
-    assert len(error.value.missing) == 10
+    assert len(error.value.missing) == 8
     assert "then start again" in message.lower()
+
+
+def test_landmark_files_may_be_missing_then_shapy_measures_nothing(tmp_path, download):
+    data = tmp_path / "data"
+    shutil.copytree(download, data)
+    for name in (DEFINITIONS, LANDMARKS):
+        (data / name).unlink()
+    require_files(data)
+    missing = find_missing_files(data)
+    assert [file.target for file in missing] == [DEFINITIONS, LANDMARKS]
+    assert all("shapy_height to shapy_mass, are left out" in file.consequence for file in missing)
+
+
+def test_an_empty_landmark_file_is_needed_as_shapy_would_read_it(tmp_path, download):
+    data = tmp_path / "data"
+    shutil.copytree(download, data)
+    (data / LANDMARKS).write_bytes(b"")
+    with pytest.raises(MissingFilesError, match="1 file"):
+        require_files(data)
 
 
 def test_a_table_has_a_row_for_each_file_in_columns():

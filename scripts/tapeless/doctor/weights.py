@@ -21,7 +21,7 @@ def check_weights(situation: Situation) -> Iterator[Finding]:
             continue
         missing = downloads.find_missing(downloads.folder)
         yield from _tell(downloads, missing, situation)
-        if not missing:
+        if all(file.consequence for file in missing):
             yield _sum_up(downloads.name, downloads.read_checksums(downloads.folder))
 
 
@@ -29,10 +29,12 @@ def _tell(
     downloads: Downloads, missing: Sequence[MissingFile], situation: Situation
 ) -> Iterator[Finding]:
     """Where jobs run on other machines, those may have what is not here."""
-    tell = unknown if situation.is_elsewhere else failed
     for file in missing:
         found = f"{file.path} {file.fault}" if file.fault else f"no {file.path} ({file.what})"
-        yield tell(downloads.name, found, f"{file.source}; {downloads.page}")
+        may_do = situation.is_elsewhere or file.consequence
+        tell = unknown if may_do else failed
+        told = f"{found}: {file.consequence}" if file.consequence else found
+        yield tell(downloads.name, told, f"{file.source}; {downloads.page}")
 
 
 def _sum_up(name: str, checksums: Mapping[str, str]) -> Finding:

@@ -14,6 +14,7 @@ from tapeless.downloads import (
     find_linked_files,
     has_content,
 )
+from tapeless.shapy_landmarks import DEFINITIONS_FILE, LANDMARKS_FILE
 
 CHECKPOINT = "trained_models/shapy/SHAPY_A/checkpoints/best_checkpoint"
 BODY_MODEL = "body_models/smplx/SMPLX_NEUTRAL.npz"
@@ -27,8 +28,6 @@ _NEEDED = {
     "expose_release/data/all_means.pkl": ("mean pose", _SHAPY),
     "expose_release/data/SMPLX_to_J14.pkl": ("joint regressor", _SHAPY),
     "expose_release/utility_files/flame/SMPL-X__FLAME_vertex_ids.npy": ("head vertices", _SHAPY),
-    "utility_files/measurements/measurement_defitions.yaml": ("definitions of tapes", _SHAPY),
-    "utility_files/measurements/smplx_measurements.yaml": ("landmarks", _SHAPY),
     "utility_files/shape_priors/female_normal.npz": ("shape prior, women", _SHAPY),
     "utility_files/shape_priors/male_normal.npz": ("shape prior, men", _SHAPY),
     "utility_files/smplx/smplx_correspondences.npz": ("mirrored vertices", _SHAPY),
@@ -38,17 +37,29 @@ _NEEDED = {
 Source: documentation/INSTALL.md and regressor/configs/b2a_expose_hrnet_demo.yaml of SHAPY.
 """
 
+_MEASURED_WITH = {
+    DEFINITIONS_FILE: ("definitions of tapes", _SHAPY),
+    LANDMARKS_FILE: ("landmarks", _SHAPY),
+}
+"""The same of files that only SHAPY's own measurements rest on; without them it takes none."""
+
+_NOT_MEASURED = "SHAPY's own measurements, shapy_height to shapy_mass, are left out"
+
 
 class ShapyError(Exception):
     """SHAPY cannot run here, or did not do what it should; the message says what to do."""
 
 
 def find_missing_files(data: Path) -> list[MissingFile]:
-    """The files that SHAPY needs and that its folder `data` lacks; an empty file is none."""
+    """The files that SHAPY has a use for and that its folder `data` lacks; an empty file is none.
+
+    Those that it can run without have a `consequence`; it cannot with an empty one.
+    """
     return [
-        MissingFile(path=data / target, what=what, source=source, target=target)
-        for target, (what, source) in _NEEDED.items()
-        if not has_content(data / target)
+        MissingFile(path, what, source, target, consequence="" if path.exists() else consequence)
+        for files, consequence in ((_NEEDED, ""), (_MEASURED_WITH, _NOT_MEASURED))
+        for target, (what, source) in files.items()
+        if not has_content(path := data / target)
     ]
 
 
@@ -58,13 +69,13 @@ def require_files(data: Path) -> None:
     Raises:
         MissingFilesError: with a table of what is missing, where it comes from and where it goes.
     """
-    if missing := find_missing_files(data):
+    if missing := [file for file in find_missing_files(data) if not file.consequence]:
         raise MissingFilesError("SHAPY", data, missing)
 
 
 def find_linked_data(data: Path) -> dict[str, Path]:
     """The files of SHAPY's that are kept outside of `data`: where, by their path in it."""
-    return find_linked_files(data, _NEEDED)
+    return find_linked_files(data, [*_NEEDED, *_MEASURED_WITH])
 
 
 def read_checksums(data: Path) -> dict[str, str]:
