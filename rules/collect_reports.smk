@@ -1,4 +1,5 @@
 from tapeless.needs import describe_needs, find_needs
+from tapeless.provenance import hide_secrets
 
 
 rule collect_reports:
@@ -44,7 +45,7 @@ rule write_provenance:
     conda:
         "../envs/measure.yaml"
     params:
-        config=config,
+        config=hide_secrets(config),
         ingredients=lambda wildcards: describe_needs(config),
         has_cards=any(needs.card for needs in find_needs(config).values()),
     message:

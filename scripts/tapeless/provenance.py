@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -30,6 +31,9 @@ PACKAGES = (
 )
 """Packages whose version can change a number or a picture."""
 
+HIDDEN = "(hidden)"
+"""What stands in the place of what nobody else should read."""
+
 _GIT_TIME_LIMIT_S = 20
 
 
@@ -48,8 +52,9 @@ def describe_run(
 
     Args:
         version: of tapeless.
-        command: the command line that started the run, or None if it is not known.
-        config: the configuration, defaults filled in.
+        command: the command line that started the run, or None if it is not known; a word of it
+            that sets variables of containers is cut short.
+        config: the configuration, defaults filled in, without its secrets (`hide_secrets`).
         repository: folder of the workflow's code.
         packages: names of the distributions to list; None stands for one that is not installed.
         now: time of the run, with its time zone.
@@ -60,7 +65,7 @@ def describe_run(
     return {
         "tapeless": version,
         "date": now.isoformat(timespec="seconds"),
-        "command": command,
+        "command": None if command is None else _shorten_settings(command),
         "code": describe_code(repository),
         "python": platform.python_version(),
         "ffmpeg": _ffmpeg_version(),
@@ -74,6 +79,21 @@ def describe_run(
         **ingredients,
         "config": dict(config),
     }
+
+
+def hide_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
+    """A configuration without the values of the containers' variables, which may be tokens."""
+    containers = config["containers"]
+    hidden = dict.fromkeys(containers["environment"], HIDDEN)
+    return {**config, "containers": {**containers, "environment": hidden}}
+
+
+def _shorten_settings(command: str) -> str:
+    words = shlex.split(command)
+    return shlex.join(
+        f"containers={HIDDEN}" if word.startswith("containers=") and "environment" in word else word
+        for word in words
+    )
 
 
 def describe_cards() -> dict[str, Any] | None:

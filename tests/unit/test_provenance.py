@@ -19,7 +19,7 @@ import write_provenance
 from cards import make_cards
 from tapeless.configuration import with_defaults
 from tapeless.needs import describe_needs, find_needs
-from tapeless.provenance import describe_code, describe_run
+from tapeless.provenance import describe_code, describe_run, hide_secrets
 
 ROOT = Path(__file__).parents[2]
 
@@ -67,6 +67,31 @@ def test_a_run_is_described_by_what_it_was_given(repository: Path) -> None:
     assert run["packages"] == {"numpy": np.__version__, "no-such-package": None}
     assert run["machine"]["cores"] >= 1
     assert json.loads(json.dumps(run)) == run
+
+
+def test_values_of_the_containers_variables_are_not_told(repository: Path) -> None:
+    config = configured(containers={"environment": {"TOKEN": "abc", "THREADS": "1"}})
+
+    hidden = hide_secrets(config)
+
+    assert hidden["containers"]["environment"] == {"TOKEN": "(hidden)", "THREADS": "(hidden)"}
+    assert hidden | {"containers": 0} == config | {"containers": 0}
+    assert hidden["containers"].keys() == config["containers"].keys()
+    assert config["containers"]["environment"]["TOKEN"] == "abc"
+
+
+@pytest.mark.parametrize(
+    ("typed", "told"),
+    [
+        ("--cores 2 --config 'containers={environment: {A: b}}'", "--config 'containers=(hidden)'"),
+        ("--config 'containers={runtime: host}' keep_frames=true", "'containers={runtime: host}'"),
+    ],
+)
+def test_nor_are_they_in_the_command_line(repository: Path, typed: str, told: str) -> None:
+    command = describe(repository, command=f"snakemake {typed}")["command"]
+
+    assert told in command
+    assert "A: b" not in command
 
 
 def test_a_clean_repository_names_its_commit(repository: Path) -> None:
@@ -119,7 +144,7 @@ def test_the_file_beside_the_results_is_json(tmp_path: Path) -> None:
 
 def configured(**groups: dict[str, Any]) -> dict[str, Any]:
     schema = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
-    containers = {"images": str(ROOT / "containers/images.yaml")}
+    containers = {"images": str(ROOT / "containers/images.yaml"), **groups.pop("containers", {})}
     return with_defaults({"containers": containers, **groups}, schema)
 
 
