@@ -78,7 +78,7 @@ def start(description: str, folder: Path) -> subprocess.Popen[str]:
 def open_files() -> list[str]:
     """What this process has open."""
     listed = list(Path("/proc/self/fd").iterdir())
-    return sorted(os.readlink(path) for path in listed if path.is_symlink())  # not that of the list
+    return sorted(str(path.readlink()) for path in listed if path.is_symlink())  # not of the list
 
 
 def _main(description: Mapping[str, Any]) -> None:

@@ -223,8 +223,8 @@ def _driver() -> Iterator[ModuleType]:
     except pynvml.NVMLError as error:
         raise GpuError(
             f"The NVIDIA driver does not answer ({error}). `nvidia-smi` must list a graphics card: "
-            "install the driver, or start the machine again after an update of it. Without a card, "
-            "choose shape.device: cpu, sampling.hwaccel: none, and pose.backend: mediapipe."
+            "install the driver, or start the machine again after an update of it. All can be done "
+            "without a card, too: docs/workstation.md names the keys that ask for one."
         ) from error
 
 

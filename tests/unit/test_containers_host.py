@@ -180,8 +180,8 @@ def test_a_program_that_fails_is_an_error_with_its_status_and_its_last_lines(
         ("write failed: Disk quota exceeded", "make room where"),
         ("unable to write to file </torch_12_3>: No space left on device", "containers.shm_mb"),
         ("DataLoader worker is killed: out of shared memory", "containers.shm_mb"),
-        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "net_resolution"),
-        ("Cuda check failed (2 vs. 0): out of memory", "net_resolution"),
+        ("RuntimeError: CUDA out of memory. Tried to allocate 2 GiB", "a card with more memory.\n"),
+        ("Cuda check failed (2 vs. 0): out of memory", "a card with more memory.\n"),
         ("something else", "what it said tells why"),
     ],
 )

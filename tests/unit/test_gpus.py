@@ -70,6 +70,7 @@ class TestWhatIsThere:
             said = job.fail()
         assert "GpuError: The NVIDIA driver does not answer (Driver Not Loaded)" in said
         assert "install the driver" in said
+        assert "docs/workstation.md names the keys" in said, "whichever of them it was"
 
 
 class TestTurns:

@@ -71,7 +71,7 @@ def _explain(plan: Plan, output: Path, ended: Exit, said: str) -> tuple[str, str
     if _NO_GPU_MEMORY.search(said):
         return "gpu_out_of_memory", (
             f"{name} ran out of memory on the graphics card: end what else runs on it (nvidia-smi "
-            "shows that), or ask for less, as by a smaller pose.openpose.net_resolution"
+            "shows that), or take a card with more memory"
         )
     if _NO_SHARED_MEMORY.search(said):
         return "failed", (
