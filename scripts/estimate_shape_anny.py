@@ -16,13 +16,21 @@ if TYPE_CHECKING:
 
 
 def main(
-    keypoints: Path, silhouettes: Path, space: Path, bodies: Path, settings: Settings, workers: int
+    keypoints: Path,
+    silhouettes: Path,
+    space: Path,
+    bodies: Path,
+    settings: Settings,
+    *,
+    workers: int = 1,
+    gpus: int = 0,
 ) -> None:
     """Writes the body files, or the reason why there are none."""
 
     def work() -> dict[str, int]:
         frames = read_frames(keypoints, silhouettes)
-        estimates = estimate_bodies(frames, space, settings, workers)
+        with use_gpus(gpus):
+            estimates = estimate_bodies(frames, space, settings, workers)
         for number, body in enumerate(estimates, start=1):
             body.save(bodies / f"estimate_{number}.npz")
         used = sum(len(body.frames) for body in estimates)
@@ -32,7 +40,7 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]), use_gpus(snakemake.resources.gpu):
+    with job_log(snakemake.log[0]):
         main(
             Path(snakemake.input.keypoints),
             Path(snakemake.input.silhouettes),
@@ -48,4 +56,5 @@ if __name__ == "__main__":
                 device=snakemake.params.device,
             ),
             workers=snakemake.threads,
+            gpus=snakemake.resources.gpu,
         )

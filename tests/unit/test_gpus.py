@@ -13,6 +13,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from cards import Cards, make_cards
+from estimate_shape_anny import main
+from tapeless.bodies import Body
+from tapeless.outcomes import Outcome
+from tapeless.shape.anny import Settings
 
 
 @pytest.fixture(scope="module")
@@ -156,6 +160,42 @@ with take_gpus(1) as gpus:
     print(*gpus, child.pid, flush=True)
     child.wait()
 """
+
+
+class TestFit:
+    """The stage that fits Anny on a card."""
+
+    @pytest.fixture
+    def stages(self, tmp_path: Path) -> list[Path]:
+        """The folders of the stages before it and of its own: keypoints, silhouettes, bodies."""
+        folders = [tmp_path / name for name in ("keypoints", "silhouettes", "bodies")]
+        for folder in folders:
+            folder.mkdir()
+            Outcome().write(folder)
+        return folders
+
+    def test_it_has_its_card_to_itself(
+        self, stages: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        seen: list[str] = []
+
+        def fit(*_: object) -> list[Body]:
+            seen.append(os.environ["CUDA_VISIBLE_DEVICES"])
+            return []
+
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "MIG-1,MIG-2")
+        monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
+        monkeypatch.setattr("estimate_shape_anny.estimate_bodies", fit)
+        main(*stages[:2], tmp_path / "space.npz", stages[2], Settings(), gpus=1)
+        assert seen == ["MIG-1"]
+
+    def test_a_video_that_was_rejected_before_waits_for_none(
+        self, stages: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")  # to ask for a card is an error
+        Outcome("no_person", "Nobody is there.").write(stages[0])
+        main(*stages[:2], tmp_path / "space.npz", stages[2], Settings(), gpus=1)
+        assert Outcome.read(stages[2]).code == "no_person"
 
 
 class TestChoice:
