@@ -104,6 +104,12 @@ def test_weights_that_are_gone_in_the_container_stop_it(video, tmp_path, docker_
     assert (video.written, containers(docker_host)) == ([], [])
 
 
+def test_weights_with_parts_missing_stop_it(video, docker_host):
+    with pytest.raises(ShapyError, match=r"not all in them, such as backbone\.conv1\.weight"):
+        video.estimate("missing_keys")
+    assert (video.written, containers(docker_host)) == ([], [])
+
+
 @pytest.mark.parametrize("mode", ["half", "skip_some"])
 def test_a_run_that_leaves_frames_out_is_no_result(video, docker_host, mode):
     with pytest.raises(ShapyError, match="1 of 4 frames have no result"):
