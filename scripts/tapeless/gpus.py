@@ -1,7 +1,8 @@
 """Graphics cards: which there are, and a card for each job that no other job has.
 
 A job takes a card by locking a file that stands for it, in a folder that all users of the machine
-share. The kernel gives the lock back when the job ends, however it ends. A job that finds no card
+share. The kernel gives the lock back when the job ends, however it ends; a container that a killed
+job left on the card is removed by the next of the same user to get it. A job that finds no card
 free waits for its turn; who works with cards outside tapeless is not seen.
 
 Cards are named by the UUID that the driver gives them, which means the same to every program: the
@@ -11,6 +12,7 @@ numbers of CUDA, of nvidia-smi and inside a Slurm job may differ.
 from __future__ import annotations
 
 import fcntl
+import importlib
 import logging
 import os
 import stat
@@ -96,7 +98,8 @@ def take_gpus(count: int) -> Iterator[tuple[str, ...]]:
 
     Yields the cards' UUIDs, to hand to a container or to put into `CUDA_VISIBLE_DEVICES`. Where
     that variable is set already, only the cards that it names are taken (its numbers are those of
-    nvidia-smi); if the driver does not answer, they are yielded as they are named there.
+    nvidia-smi); if the driver does not answer, they are yielded as they are named there. What jobs
+    of this user that were killed left at work, in containers or without, is ended.
 
     Raises:
         GpuError: if there are fewer cards than that, or the folder of the slots cannot be used.
@@ -113,6 +116,7 @@ def take_gpus(count: int) -> Iterator[tuple[str, ...]]:
     with ExitStack() as held:
         with _slots_folder() as folder:
             taken = _gather(held, folder, candidates, count)
+        _remove_leftovers()
         yield taken
 
 
@@ -147,6 +151,12 @@ def _gather(held: ExitStack, folder: int, candidates: Sequence[str], count: int)
                 log.info("this job has %s", ", ".join(sorted(taken)))
                 return tuple(name for name in candidates if name in taken)
             patience.wait()
+
+
+def _remove_leftovers() -> None:
+    """Ends what killed jobs left at work: the kernel gave their cards back, not what uses them."""
+    # Named in a text, so that it is no source of those who take cards: no result rests on it.
+    importlib.import_module("tapeless.containers").remove_leftovers()
 
 
 class _Patience:

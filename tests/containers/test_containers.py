@@ -29,6 +29,7 @@ from tapeless.containers import (
     remove_leftovers,
     run_container,
 )
+from tapeless.gpus import use_gpus
 
 PATIENCE_S = 60
 NOBODY = 65534
@@ -561,6 +562,24 @@ def test_a_job_removes_leftovers_before_it_starts(
     )
     assert len(seen[0]) == 1
     assert seen[0].isdisjoint(left)
+
+
+def test_who_gets_the_card_of_a_killed_job_has_it_alone(
+    make_job: Callable[..., Job],
+    settings: dict[str, Any],
+    client: docker.DockerClient,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """Also who starts no container, such as Anny's fit."""
+    killed = start(make_job(SLEEP, gpus=("GPU-1",)), settings)
+    killed.kill()
+    killed.wait()
+    assert len(names(client)) == 1
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "GPU-1")
+    monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
+    with use_gpus(1):
+        assert names(client) == set()
 
 
 def test_jobs_at_once_do_not_get_in_each_others_way(

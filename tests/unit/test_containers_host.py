@@ -385,6 +385,19 @@ def test_what_still_lives_after_a_job_was_killed_is_removed_at_the_next_start(
     wait_for(lambda: processes_with("# in use") == [])
 
 
+def test_where_the_libraries_are_missing_no_leftovers_are_found():
+    """As in the environment of a job that runs no container, but takes a card."""
+    code = """
+import sys
+sys.modules["docker"] = sys.modules["psutil"] = None
+from tapeless.containers import remove_leftovers
+print(remove_leftovers())
+"""
+    environment = os.environ | {"PYTHONPATH": str(container_jobs.ROOT / "scripts")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True)
+    assert done.stdout == b"0\n", done.stderr
+
+
 # --- what is recorded -------------------------------------------------------------------------
 
 

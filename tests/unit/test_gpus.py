@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import psutil
 import pytest
 
 from cards import Cards, make_cards
@@ -108,6 +109,19 @@ class TestTurns:
                 assert next_one.wait_for_gpus() == list(one.uuids)
                 os.kill(child, signal.SIGKILL)  # it still ran
 
+    def test_what_is_known_as_left_behind_by_a_killed_job_is_ended_before_the_next_has_the_card(
+        self, one: Cards
+    ):
+        """Else both would compute on it."""
+        with one.job(code=LEAVE_BEHIND, LABELLED="1") as killed:
+            child = psutil.Process(int(killed.wait_for_gpus()[-1]))
+            killed.process.kill()
+            killed.process.wait()
+            assert child.status() == psutil.STATUS_SLEEPING
+            with one.job() as next_one:
+                next_one.wait_for_gpus()
+                assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
     def test_a_job_may_have_several(self, three: Cards):
         with three.job(2) as first, three.job() as second:
             assert sorted(first.wait_for_gpus() + second.wait_for_gpus()) == list(three.uuids)
@@ -137,11 +151,11 @@ class TestTurns:
         with two.job(3) as greedy:
             assert "asks for 3 graphics cards, and there are 2" in greedy.fail()
 
-    def test_none_asks_no_driver(self):
+    def test_none_asks_no_driver_and_looks_for_no_leftovers(self):
         code = "import sys\nfrom tapeless.gpus import *\nwith take_gpus(0) as gpus: "
-        code += "print(gpus, 'pynvml' in sys.modules)"
+        code += "print(gpus, {'pynvml', 'docker', 'tapeless.containers'} & set(sys.modules))"
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-        assert said.stdout == "() False\n"
+        assert said.stdout == "() set()\n"
 
     def test_the_cards_of_a_process_are_what_its_cuda_sees(self, two: Cards):
         code = (
@@ -153,10 +167,13 @@ class TestTurns:
 
 
 LEAVE_BEHIND = """
-import subprocess
+import json, os, subprocess
+from tapeless.containers.host import LABELS_VARIABLE
+from tapeless.containers.jobs import make_labels
 from tapeless.gpus import take_gpus
 with take_gpus(1) as gpus:
-    child = subprocess.Popen(["sleep", "60"])
+    labels = {LABELS_VARIABLE: json.dumps(make_labels({}))} if "LABELLED" in os.environ else {}
+    child = subprocess.Popen(["sleep", "60"], env=os.environ | labels)
     print(*gpus, child.pid, flush=True)
     child.wait()
 """

@@ -31,6 +31,7 @@ from tapeless.containers.supervision import Running
 log = logging.getLogger(__name__)
 
 _ANSWER_LIMIT_S = 120
+_LEFTOVERS_LIMIT_S = 30
 _FAILURES = (DockerException, requests.RequestException)
 
 
@@ -80,7 +81,7 @@ def read_digest(entry: ImageEntry) -> str:
 def remove_leftovers() -> int:
     """Removes the containers of this user's jobs that were killed; how many there were."""
     try:
-        with connect() as client:
+        with connect(_LEFTOVERS_LIMIT_S) as client:
             return _remove_leftovers(client)
     except (ContainerError, *_FAILURES) as error:
         log.debug("Docker has no leftovers, for it does not answer: %s", error)

@@ -130,9 +130,19 @@ def remove_leftovers() -> int:
     """Removes what jobs of this user on this machine left behind when they were killed.
 
     That is every container or program, in whatever runtime, whose job's process is no more. A
-    runtime that is not here, or does not answer, has none. Returns how many there were.
+    runtime that is not here, or does not answer, or whose library is not here, has none. Returns
+    how many there were.
     """
-    return sum(load_runtime(name).remove_leftovers() for name in ("docker", "host"))
+    return sum(map(_remove_leftovers_of, ("docker", "host")))
+
+
+def _remove_leftovers_of(name: str) -> int:
+    try:
+        runtime = load_runtime(name)
+    except ImportError as error:  # the environments of some jobs lack it
+        log.debug("leftovers of %s are not looked for: %s", name, error)
+        return 0
+    return runtime.remove_leftovers()
 
 
 def read_digest(program: str, settings: Mapping[str, Any]) -> str | None:
