@@ -119,7 +119,7 @@ def test_what_a_job_says_of_a_folder_holds_and_what_lies_within_another_comes_af
     inputs = tmp_path / "inputs"
     inputs.mkdir()
     job = make_job("pass", Mount(tmp_path / "output"), Mount(tmp_path), Mount(inputs))
-    settings["volumes"] = [{"source": str(inputs), "writable": True}]
+    settings["volumes"] = [{"source": str(tmp_path / "output")}, {"source": str(inputs)}]
     run_container(job, settings)
     call = record_of(apptainer)["call"]
     mounts = [call[i + 1] for i, word in enumerate(call) if word == "--mount"]

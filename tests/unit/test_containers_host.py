@@ -608,6 +608,37 @@ def test_two_things_cannot_be_mounted_in_one_place(
         run_container(make_job("pass"), settings)
 
 
+@pytest.mark.parametrize(
+    "name", ["inputs", "inputs/one", ".", "link", "link/one", "link/../inputs"]
+)
+def test_no_volume_makes_an_input_of_a_job_writable(
+    name: str, make_job: Callable[..., Job], settings: dict[str, Any], tmp_path: Path
+):
+    """Neither one that lies in it nor one that holds it, by whatever name."""
+    inputs = tmp_path / "inputs"
+    (inputs / "one").mkdir(parents=True)
+    (tmp_path / "link").symlink_to("inputs")
+    (tmp_path / "one").mkdir()
+    job = make_job("pass", Mount(inputs))
+    volume = {"source": f"{tmp_path}/{name}"}
+    with pytest.raises(ContainerError, match=f"could change {inputs}, .* leave writable out"):
+        run_container(job, settings | {"volumes": [volume | {"writable": True}]})
+    run_container(job, settings | {"volumes": [volume]})
+
+
+def test_a_volume_beside_the_inputs_of_a_job_may_be_writable(
+    make_job: Callable[..., Job], settings: dict[str, Any], tmp_path: Path
+):
+    for folder in ("inputs", "inputs of others"):
+        (tmp_path / folder).mkdir()
+    volumes = [
+        {"source": f"{tmp_path}/{folder}", "writable": True}
+        for folder in ("inputs of others", "output")
+    ]
+    job = make_job("pass", Mount(tmp_path / "inputs"))
+    run_container(job, settings | {"volumes": volumes})
+
+
 def test_a_users_own_mounts_are_used_when_the_file_exists(
     make_job: Callable[..., Job], settings: dict[str, Any], tmp_path: Path
 ):

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -127,12 +128,14 @@ def make_plan(job: Job, settings: Mapping[str, Any]) -> Plan:
 
     Raises:
         ContainerError: if something that is to be mounted does not exist, or two things in one
-            place; if the user's file of mounts or `images.yaml` is not as it should be.
+            place, or a volume would let the container write to an input; if the user's file of
+            mounts or `images.yaml` is not as it should be.
     """
     volumes = [*map(_as_mount, settings["volumes"]), *_read_mounts_file(settings["mounts_file"])]
     # What a job says of a folder holds, whatever is configured; its own writable mount comes first.
     own = sorted(job.mounts, key=lambda mount: not mount.writable)
     binds = tuple(_bind([*own, *volumes]))
+    _protect([mount.source for mount in own if not mount.writable], volumes)
     return Plan(job, find_entry(job.program, settings), settings, binds, make_labels(job.labels))
 
 
@@ -158,6 +161,19 @@ def _bind(mounts: Iterable[Mount]) -> list[Bind]:
                 "correct containers.volumes or the file of mounts"
             )
     return sorted(found.values(), key=lambda bind: len(Path(bind.target).parts))
+
+
+def _protect(inputs: Iterable[Path], volumes: Iterable[Mount]) -> None:
+    """Raises `ContainerError` if an input could be written to by way of a volume."""
+    for volume, path in product((volume for volume in volumes if volume.writable), inputs):
+        outer, inner = sorted((volume.source.resolve(), path.resolve()))
+        if inner.is_relative_to(outer):
+            raise ContainerError(
+                f"{volume.source} is to be mounted with writable: true, so the container could "
+                f"change {path}, which it shall only read: leave writable out, or choose a folder "
+                "that neither holds the other nor lies in it (in containers.volumes or the file "
+                "of mounts)"
+            )
 
 
 def _as_mount(volume: Mapping[str, Any]) -> Mount:
