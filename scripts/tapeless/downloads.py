@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tapeless.checksums import checksum_file
+from tapeless.outcomes import MachineFault
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class MissingFile:
     consequence: str = ""
 
 
-class MissingFilesError(Exception):
+class MissingFilesError(MachineFault):
     """Downloads that are not there; the message is a table of them, and says what to do."""
 
     def __init__(self, program: str, folder: Path, missing: Sequence[MissingFile]) -> None:

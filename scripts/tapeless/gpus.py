@@ -23,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
+from tapeless.outcomes import MachineFault
+
 log = logging.getLogger(__name__)
 
 VISIBLE_DEVICES = "CUDA_VISIBLE_DEVICES"
@@ -40,7 +42,7 @@ _REMINDER_S = 300.0
 _MB = 1 << 20
 
 
-class GpuError(Exception):
+class GpuError(MachineFault):
     """There is no graphics card to work with; the message says what to do."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.outcomes import MachineFault
+
 if TYPE_CHECKING:  # which both know of these errors
     from tapeless.containers.jobs import Plan
     from tapeless.containers.supervision import Exit
@@ -28,7 +30,7 @@ _NOT_STARTED = (126, 127, 255)
 _FULL_BYTES = 1_000_000
 
 
-class ContainerError(Exception):
+class ContainerError(MachineFault):
     """A container could not do its work, and no video is to blame; the message says what to do.
 
     `code` is the word for it in the usage file: not_started, time_limit, failed, out_of_memory,

@@ -31,6 +31,7 @@ from tapeless.keypoints import (
     read_people,
     write_people,
 )
+from tapeless.outcomes import MachineFault
 from tapeless.pose.openpose_models import find_linked_models, require_models
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,7 @@ _REMEDIES = {
 }
 
 
-class OpenPoseError(Exception):
+class OpenPoseError(MachineFault):
     """OpenPose did not do its work, and no video is to blame; the message says what to do."""
 
 

@@ -14,6 +14,7 @@ from tapeless.downloads import (
     find_linked_files,
     has_content,
 )
+from tapeless.outcomes import MachineFault
 from tapeless.shapy_landmarks import DEFINITIONS_FILE, LANDMARKS_FILE
 
 CHECKPOINT = "trained_models/shapy/SHAPY_A/checkpoints/best_checkpoint"
@@ -46,7 +47,7 @@ _MEASURED_WITH = {
 _NOT_MEASURED = "SHAPY's own measurements, shapy_height to shapy_mass, are left out"
 
 
-class ShapyError(Exception):
+class ShapyError(MachineFault):
     """SHAPY cannot run here, or did not do what it should; the message says what to do."""
 
 

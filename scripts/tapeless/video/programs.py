@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
 from tapeless.gpus import VISIBLE_DEVICES
+from tapeless.outcomes import MachineFault
 from tapeless.processes import signal_group, start_process
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ CONTAINER_PROGRAM = "ffmpeg"
 _NOT_FOUND = 127
 
 
-class MediaToolError(RuntimeError):
+class MediaToolError(MachineFault):
     """ffmpeg or ffprobe could not do its work, and the video is not known to be at fault."""
 
 
