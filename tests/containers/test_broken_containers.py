@@ -47,7 +47,7 @@ OPENPOSE = [
 SHAPY = [
     Failure("hang", TOO_LONG, "time_limit"),
     Failure("crash", CRASHED, "failed"),
-    Failure("half", "ended without an error, but 3 of 8 frames have no result", "ok"),
+    Failure("half", "ended without an error, but 4 of 8 frames have no result", "ok"),
     Failure("oom", TOO_MUCH, "out_of_memory"),
     Failure("fill_disk", FULL, None),
     Failure("no_gpu_memory", "SHAPY found no graphics card that it can work with", "failed"),

@@ -17,6 +17,7 @@ from reference import (
     as_plain_user,
     give_to_plain_user,
     make_reference_project,
+    tag_of,
 )
 
 
@@ -48,8 +49,9 @@ def test_weights_and_images_that_are_missing_are_named_with_what_to_do(
     for name in (CHECKPOINT, BODY_MODEL):
         (data / name).unlink()
     project.refer(shape={"shapy": {"data": str(data)}})
-    digest = "sha256:" + 64 * "0"
-    project.pin(openpose=digest, shapy=None)
+    project.pin(openpose="sha256:" + 64 * "0", shapy=None)
+    images = project.folder / "containers/images.yaml"
+    images.write_text(images.read_text().replace(tag_of("openpose"), "tapeless-test/none:1"))
 
     found = obstacles(project, project.snakemake().stdout)
 
@@ -59,9 +61,11 @@ def test_weights_and_images_that_are_missing_are_named_with_what_to_do(
     assert "shapy_data.zip from shapy.is.tue.mpg.de (SHAPY account)" in checkpoint
     assert f"no {data / BODY_MODEL}" in body_model
     (openpose,), (shapy,) = found["image openpose"], found["image shapy"]
-    assert f"but containers/images.yaml names {digest}" in openpose
-    assert openpose.endswith("-> containers/openpose/README.md, then tapeless pin openpose")
-    assert shapy.endswith("-> containers/shapy/README.md, then tapeless pin shapy")
+    assert "the image tapeless-test/none:1 (sha256:000" in openpose
+    assert "is not on this machine: build it as containers/openpose/README.md says" in openpose
+    for found_of, program in ((openpose, "openpose"), (shapy, "shapy")):
+        typed = f"tapeless pin {program} --configfile config/reference.yaml"
+        assert found_of.endswith(f"-> containers/{program}/README.md, then {typed}")
 
 
 def test_a_user_who_is_not_in_dockers_group_is_told_to_join_it(

@@ -131,10 +131,10 @@ def test_what_each_container_used_is_written_beside_its_benchmark(reference: Ref
             assert usage["digest"] == workstation.digests[program]
             assert usage["gpus"] == list(workstation.cards.uuids)
             assert usage["wall_time_s"] > 0.1
-            assert usage["memory_peak_mb"] > 1
+            assert usage["memory_peak_mb"] > 0  # it is looked at twice a second only
             assert reference.usage_file(rule, video).with_name(f"{video}.tsv").exists()
     assert reference.read_usage("estimate_pose", "room")["status"] == "ok"
-    assert reference.usage_file("estimate_shape", "room").read_text() == ""  # there was none
+    assert reference.read_usage("estimate_shape", "room") == {"status": "not_run"}
 
 
 def test_every_file_belongs_to_who_ran_it(reference: ReferenceProject):
