@@ -15,6 +15,7 @@ if str(SCRIPTS) not in sys.path:
 from tapeless.configuration import find_config_faults, with_defaults
 from tapeless.doctor import Situation, find_obstacles
 from tapeless.forgetting import are_forgotten
+from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
 from tapeless.videosheet import read_videos
@@ -42,12 +43,16 @@ VIDEOS, video_faults = read_videos(
 )
 check(find_config_faults(config, read_schema("config")) + video_faults)
 
-# For the jobs: where Anny keeps the files that it makes (else in the user's home), and what was
-# typed, for the provenance.
+# For the jobs: where Anny keeps the files that it makes (else in the user's home); what was typed,
+# for the provenance; and the options of it that a command for a person to type has to repeat.
 os.environ.setdefault(
     "ANNY_CACHE_DIR", str(Path(workflow.pathvars.apply("<resources>/anny")).absolute())
 )
 os.environ.setdefault("TAPELESS_COMMAND", shlex.join(sys.argv))
+os.environ.setdefault(
+    OPTIONS_VARIABLE,
+    join_options(workflow.overwrite_configfiles, workflow.config_settings.config_args or []),
+)
 
 
 wildcard_constraints:
@@ -145,7 +150,7 @@ def check_machine():
         lines = "\n".join(f"  - {finding.name}: {finding.describe()}" for finding in obstacles)
         raise WorkflowError(
             f"Nothing was run: {len(obstacles)} thing(s) that the jobs need are missing here.\n"
-            f"{lines}\n`tapeless doctor` checks again; docs/doctor.md explains each."
+            f"{lines}\n`{tapeless('doctor')}` checks again; docs/doctor.md explains each."
         )
 
 

@@ -19,6 +19,9 @@ from tapeless.doctor import Finding, Situation, Verdict, examine
 
 ROOT = Path(__file__).parents[1]
 
+IMAGES = ROOT / "tests/images.yaml"
+"""A link to the file of images, beside which there are no pins, as there may be in a clone."""
+
 SHAPY = {"backend": "shapy", "shapy": {"data": "data"}}
 OPENPOSE = {"backend": "openpose", "openpose": {"models": "models"}}
 
@@ -26,7 +29,7 @@ OPENPOSE = {"backend": "openpose", "openpose": {"models": "models"}}
 def configure(**groups: Any) -> dict[str, Any]:
     """A configuration with its defaults; the images are those of tapeless."""
     schema = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
-    own = {"images": str(ROOT / "containers/images.yaml"), "mounts_file": None}
+    own = {"images": str(IMAGES), "mounts_file": None}
     groups["containers"] = own | groups.get("containers", {})
     return with_defaults(groups, schema)
 

@@ -99,18 +99,17 @@ class TestImages:
     def test_pin_writes_the_id_of_the_one_that_is_here(self, image: str, images: Path):
         said = self.call_pin(images)
         assert said.exit_code == 0, said.output
-        assert f"openpose has {image}" in said.output
+        assert f"openpose, docker: {image} in {images.with_suffix('.pins.yaml')}" in said.output
         assert_ok(only(look_at(images), "image openpose"))
 
     def test_pin_changes_nothing_where_there_is_none(
         self, docker_host: str, images: Path, monkeypatch: pytest.MonkeyPatch
     ):
         monkeypatch.setenv("DOCKER_HOST", docker_host)
-        before = images.read_bytes()
         said = self.call_pin(images)
         assert said.exit_code == 1
         assert "is not on this machine" in said.output
-        assert images.read_bytes() == before
+        assert list(images.parent.glob("*.pins.yaml")) == []
 
     def call_pin(self, images: Path) -> Result:
         return CliRunner().invoke(
@@ -138,7 +137,8 @@ class TestCards:
 
     @pytest.mark.usefixtures("image")
     def test_nobody_asks_where_no_job_needs_one(self, images: Path):
-        assert NVIDIA not in look_at(images, gpu=False)
+        on_cpu = OPENPOSE | {"openpose": {"models": "models", "gpu": False}}
+        assert NVIDIA not in look("estimate_pose", pose=on_cpu, containers={"images": str(images)})
 
 
 class TestRights:

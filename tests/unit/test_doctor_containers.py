@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from examined import (
     OPENPOSE,
     ROOT,
@@ -22,7 +23,6 @@ from examined import (
     make_program,
     only,
 )
-
 from tapeless.doctor import Finding
 
 
@@ -48,8 +48,8 @@ def look_at(**containers: Any) -> dict[str, list[Finding]]:
     """What is found for a job of OpenPose."""
     if Path("images.yaml").exists():
         containers["images"] = "images.yaml"
-    settings = {"gpu": False, **containers}
-    return look("estimate_pose", pose=OPENPOSE, containers=settings)
+    on_cpu = OPENPOSE | {"openpose": {"models": "models", "gpu": False}}
+    return look("estimate_pose", pose=on_cpu, containers=containers)
 
 
 class TestImages:
@@ -161,6 +161,14 @@ class TestApptainer:
         write_images(openpose={"apptainer": {"image": "openpose.sif", "digest": "sha256:12"}})
         finding = only(look_at(runtime="apptainer"), "image openpose")
         assert_failed(finding, found="openpose.sif is sha256:", remedy="tapeless pin openpose")
+
+    def test_the_file_that_pins_it_is_named(self, programs: Path, folder: Path):
+        make_program(programs / "apptainer", "echo apptainer version 1.3.4")
+        (folder / "openpose.sif").write_bytes(b"another image")
+        write_images(openpose={"apptainer": {"image": "openpose.sif", "digest": "sha256:12"}})
+        Path("images.pins.yaml").write_text("openpose: {apptainer: 'sha256:34'}", encoding="utf-8")
+        finding = only(look_at(runtime="apptainer"), "image openpose")
+        assert "but images.pins.yaml names sha256:34" in finding.found
 
     def test_an_image_that_is_missing_fails(self, programs: Path):
         make_program(programs / "apptainer", "echo apptainer version 1.3.4")

@@ -1,127 +1,119 @@
-"""Writing a digest into the file of images changes that value and not a byte besides."""
+"""Pinning an image: its digest is written beside the file of images, and goes before that of it."""
 
 from __future__ import annotations
 
 import os
-import stat
 from pathlib import Path
 
 import pytest
 import yaml
+
 from examined import ROOT
-
 from tapeless.checksums import checksum_file
-from tapeless.containers import ContainerError, load_images
-from tapeless.doctor.pinning import pin, replace_digest
+from tapeless.containers import ContainerError, load_images, pinned_digest
+from tapeless.doctor.pinning import pin
 
-DIGEST = f"sha256:{'ab' * 32}"
 IMAGES = (ROOT / "containers/images.yaml").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("program", ["openpose", "shapy", "ffmpeg"])
-@pytest.mark.parametrize("runtime", ["docker", "apptainer"])
-def test_only_the_one_value_of_the_shipped_file_changes(program: str, runtime: str):
-    before, changed = replace_digest(IMAGES, program, runtime, DIGEST)
-    assert before == yaml.safe_load(IMAGES)[program][runtime]["digest"]
-    lines = zip(IMAGES.splitlines(), changed.splitlines(), strict=True)
-    assert sum(old != new for old, new in lines) == 1
-    expected = yaml.safe_load(IMAGES)
-    expected[program][runtime]["digest"] = DIGEST
-    assert yaml.safe_load(changed) == expected
-
-
-@pytest.mark.parametrize(
-    ("written", "before"),
-    [
-        ("null", None),
-        ("~", None),
-        ("sha256:1", "sha256:1"),
-        ("'sha256:1'", "sha256:1"),
-        ('"null"', "null"),
-    ],
-)
-@pytest.mark.parametrize(
-    "text",
-    [
-        "p: {docker: {image: x, digest: @}}",
-        "p:\n  docker:\n    digest: @   # here\n    image: x\n",
-        "p:\r\n  docker: {digest: @}\r\n",
-        "# é ü 😀\np: {docker: {digest: @}} # digest: null\n",
-        "\ufeffp: {docker: {digest: @}}",
-        "o: {docker: {digest: 1}}\np: {apptainer: {digest: 2}, docker: {digest: @}}",
-    ],
-)
-def test_however_it_is_written_comments_and_the_rest_stay(
-    text: str, written: str, before: str | None
-):
-    found = replace_digest(text.replace("@", written), "p", "docker", "D")
-    assert found == (before, text.replace("@", '"D"'))
-
-
-def test_a_value_that_is_left_out_is_put_in():
-    assert replace_digest("p: {docker: {digest: }}", "p", "docker", "D")[1] == (
-        'p: {docker: {digest: "D" }}'
-    )
-    assert replace_digest("p:\n  docker:\n    digest:\n", "p", "docker", "D")[1] == (
-        'p:\n  docker:\n    digest: "D"\n'
-    )
-
-
-@pytest.mark.parametrize(
-    "text", ["", "p: 3", "p: {docker: null}", "p: {docker: {image: x}}", "o: {docker: {digest: 1}}"]
-)
-def test_a_file_without_a_place_for_it_is_left_to_its_owner(text: str):
-    with pytest.raises(ContainerError, match=r"no key digest.*write `digest: null`"):
-        replace_digest(text, "p", "docker", "D")
-
-
 @pytest.fixture
-def settings(tmp_path: Path) -> dict[str, object]:
-    """Apptainer, with an image of OpenPose, and a file of images that its group may write."""
+def settings(tmp_path: Path) -> dict[str, str]:
+    """Apptainer, with an image of OpenPose, and a file of images."""
     (tmp_path / "openpose.sif").write_bytes(b"image")
-    file = tmp_path / "images.yaml"
     text = IMAGES.replace(
         "apptainer: {image: null", f"apptainer: {{image: {tmp_path}/openpose.sif", 1
     )
-    file.write_text(text, encoding="utf-8")
-    file.chmod(0o664)
-    return {"runtime": "apptainer", "images": str(file)}
+    (tmp_path / "images.yaml").write_text(text, encoding="utf-8")
+    return {"runtime": "apptainer", "images": str(tmp_path / "images.yaml")}
+
+
+def share_digest(settings: dict[str, str], digest: str) -> None:
+    """Writes a digest of OpenPose into the file of images, as those do who share a registry."""
+    path = Path(settings["images"])
+    images = yaml.safe_load(path.read_text(encoding="utf-8"))
+    images["openpose"]["apptainer"]["digest"] = digest
+    path.write_text(yaml.safe_dump(images), encoding="utf-8")
 
 
 def test_the_digest_is_that_of_the_image_on_this_machine(settings: dict, tmp_path: Path):
     pinned = pin("openpose", settings)
-    assert (pinned.before, pinned.file) == (None, tmp_path / "images.yaml")
-    assert load_images(pinned.file)["openpose"].apptainer.digest == pinned.now
+    assert (pinned.before, pinned.file) == (None, tmp_path / "images.pins.yaml")
+    assert pinned_digest("openpose", settings) == pinned.now
     assert pinned.now == checksum_file(tmp_path / "openpose.sif")
 
 
-def test_what_is_pinned_already_is_not_written_again(settings: dict):
+def test_the_file_of_images_stays_as_it_is(settings: dict, tmp_path: Path):
+    """Git tracks it: it must neither conflict nor say that the code was changed."""
+    before = (tmp_path / "images.yaml").read_bytes()
+    pin("openpose", settings)
+    assert (tmp_path / "images.yaml").read_bytes() == before
+    ignored = (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+    assert "*.pins.yaml" in ignored
+
+
+def test_only_that_program_and_runtime_is_pinned(settings: dict, tmp_path: Path):
+    before = load_images(tmp_path / "images.yaml")
+    pin("openpose", settings)
+    after = load_images(tmp_path / "images.yaml")
+    assert after["openpose"].docker == before["openpose"].docker
+    assert after["shapy"] == before["shapy"]
+
+
+def test_a_pin_goes_before_a_digest_that_is_shared(settings: dict, tmp_path: Path):
+    share_digest(settings, "sha256:12")
+    assert pinned_digest("openpose", settings) == "sha256:12"
+    pinned = pin("openpose", settings)
+    assert pinned.before == "sha256:12"
+    assert pinned_digest("openpose", settings) == pinned.now != "sha256:12"
+
+
+def test_what_is_shared_already_needs_no_pin(settings: dict, tmp_path: Path):
+    share_digest(settings, checksum_file(tmp_path / "openpose.sif"))
+    assert pin("openpose", settings).file == tmp_path / "images.yaml"
+    assert not (tmp_path / "images.pins.yaml").exists()
+
+
+def test_pins_of_other_programs_are_kept(settings: dict, tmp_path: Path):
+    pins = tmp_path / "images.pins.yaml"
+    pins.write_text("shapy: {docker: 'sha256:34'}\n", encoding="utf-8")
+    pin("openpose", settings)
+    assert load_images(tmp_path / "images.yaml")["shapy"].docker.digest == "sha256:34"
+
+
+def test_what_is_pinned_already_is_not_written_again(settings: dict, tmp_path: Path):
     now = pin("openpose", settings).now
-    file = Path(str(settings["images"]))
+    file = tmp_path / "images.pins.yaml"
     os.utime(file, ns=(1, 1))
     assert pin("openpose", settings).before == now
     assert file.stat().st_mtime_ns == 1
 
 
-def test_the_file_keeps_its_rights_and_a_link_to_it_stays_one(settings: dict, tmp_path: Path):
-    link = tmp_path / "link.yaml"
-    link.symlink_to("images.yaml")
+def test_each_link_to_a_shared_file_of_images_has_pins_of_its_own(settings: dict, tmp_path: Path):
+    (tmp_path / "mine").mkdir()
+    link = tmp_path / "mine/images.yaml"
+    link.symlink_to("../images.yaml")
     pin("openpose", settings | {"images": str(link)})
-    assert link.is_symlink()
-    assert stat.S_IMODE((tmp_path / "images.yaml").stat().st_mode) == 0o664
-    assert sorted(path.name for path in tmp_path.iterdir()) == [
+    assert sorted(path.name for path in (tmp_path / "mine").iterdir()) == [
+        "images.pins.yaml",
         "images.yaml",
-        "link.yaml",
-        "openpose.sif",
     ]
+    assert pinned_digest("openpose", settings) is None
 
 
-def test_an_image_that_is_missing_changes_nothing(settings: dict, tmp_path: Path):
+def test_an_image_that_is_missing_pins_nothing(settings: dict, tmp_path: Path):
     (tmp_path / "openpose.sif").unlink()
-    before = (tmp_path / "images.yaml").read_bytes()
     with pytest.raises(ContainerError, match="cannot be read"):
         pin("openpose", settings)
-    assert (tmp_path / "images.yaml").read_bytes() == before
+    assert not (tmp_path / "images.pins.yaml").exists()
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "openpose: sha256:12", "\ud800"])
+def test_pins_that_are_damaged_say_how_to_write_them_anew(
+    settings: dict, tmp_path: Path, text: str
+):
+    (tmp_path / "images.pins.yaml").write_bytes(text.encode(errors="surrogatepass"))
+    with pytest.raises(ContainerError, match=r"images.pins.yaml cannot be read; remove it.*pin"):
+        load_images(tmp_path / "images.yaml")
 
 
 def test_programs_of_the_host_have_no_digest(settings: dict):

@@ -17,6 +17,7 @@ import yaml
 
 import write_provenance
 from cards import make_cards
+from examined import IMAGES
 from tapeless.configuration import with_defaults
 from tapeless.needs import describe_needs, find_needs
 from tapeless.provenance import describe_code, describe_run, hide_secrets
@@ -144,7 +145,7 @@ def test_the_file_beside_the_results_is_json(tmp_path: Path) -> None:
 
 def configured(**groups: dict[str, Any]) -> dict[str, Any]:
     schema = yaml.safe_load((ROOT / "schemas/config.schema.yaml").read_text(encoding="utf-8"))
-    containers = {"images": str(ROOT / "containers/images.yaml"), **groups.pop("containers", {})}
+    containers = {"images": str(IMAGES), **groups.pop("containers", {})}
     return with_defaults({"containers": containers, **groups}, schema)
 
 

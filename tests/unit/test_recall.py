@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 from video_files import numbered, write_clip
 
-from container_jobs import IMAGES, SETTINGS
-from examined import make_program
+from container_jobs import SETTINGS
+from examined import IMAGES, make_program
 from sample_frames import main
 from tapeless.video import Sampling
 from tapeless.video.programs import Tools

@@ -1,4 +1,9 @@
-"""The file that names each program's image, its digest, and the program in it."""
+"""The file that names each program's image, its digest, and the program in it.
+
+Beside it lies the file of pins: the digests of the images that were built on this machine, which
+`tapeless pin` writes. A pin goes before the digest of the file of images, which many machines may
+share.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,7 @@ from typing import Any
 import yaml
 
 from tapeless.containers.errors import ContainerError
+from tapeless.hints import tapeless
 
 
 @dataclass(frozen=True)
@@ -36,15 +42,23 @@ class ImageEntry:
     host_workdir: str | None
 
 
+Pins = dict[str, dict[str, str]]
+"""Digests by program and runtime."""
+
+
 def load_images(path: Path) -> dict[str, ImageEntry]:
-    """Reads `images.yaml`: an entry for each program.
+    """Reads `images.yaml`, and the pins beside it: an entry for each program.
 
     Raises:
-        ContainerError: if the file is missing or not as it should be.
+        ContainerError: if a file is not as it should be, or that of images is missing.
     """
+    pins = read_pins(path)
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return {str(name): _read_entry(str(name), entry) for name, entry in content.items()}
+        return {
+            str(name): _read_entry(str(name), entry, pins.get(str(name), {}))
+            for name, entry in content.items()
+        }
     except OSError as error:
         raise ContainerError(
             f"{path} cannot be read ({error.strerror}): containers.images must name the file of "
@@ -56,6 +70,33 @@ def load_images(path: Path) -> dict[str, ImageEntry]:
         raise ContainerError(
             f"{path} is not as it should be ({error!r}); compare it with the one that tapeless "
             "comes with: git diff containers/images.yaml"
+        ) from error
+
+
+def find_pins_file(images: Path) -> Path:
+    """The file of pins that belongs to a file of images: `images.pins.yaml` to `images.yaml`."""
+    return images.with_suffix(".pins.yaml")
+
+
+def read_pins(images: Path) -> Pins:
+    """What is pinned on this machine, for a file of images; nothing if nothing was.
+
+    Raises:
+        ContainerError: if the file of pins is not as it should be.
+    """
+    path = find_pins_file(images)
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        return {
+            str(program): {str(runtime): str(digest) for runtime, digest in pinned.items()}
+            for program, pinned in content.items()
+        }
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, AttributeError, yaml.YAMLError) as error:
+        raise ContainerError(
+            f"{path} cannot be read; remove it and write it anew with: {tapeless('pin')} and the "
+            f"names of the programs ({' '.join(str(error).split())})"
         ) from error
 
 
@@ -106,32 +147,47 @@ def require_pinned(entry: ImageEntry, pinned: Pinned, settings: Mapping[str, Any
 
 def pin(entry: ImageEntry) -> str:
     """The command that writes the digest of the image on this machine down."""
-    return f"tapeless pin {entry.name}"
+    return tapeless("pin", entry.name)
 
 
 def mismatch(entry: ImageEntry, where: str, found: str, settings: Mapping[str, Any]) -> str:
     """The sentence about an image that is not the one pinned."""
     return (
-        f"{where} is {found}, but {settings['images']} names {_digest(entry, settings)}. If it is "
-        f"the image that you want, write its digest down with: {pin(entry)}. Else get the other "
-        f"one as {entry.page} says."
+        f"{where} is {found}, but {find_source(entry.name, settings)} names "
+        f"{_digest(entry, settings)}. If it is the image that you want, write its digest down "
+        f"with: {pin(entry)}. Else get the other one as {entry.page} says."
     )
+
+
+def find_source(program: str, settings: Mapping[str, Any]) -> Path:
+    """The file that says which digest a job of a program runs: that of pins, or of images.
+
+    Raises:
+        ContainerError: if the file of pins is not as it should be.
+    """
+    images = Path(settings["images"])
+    is_pinned = settings["runtime"] in read_pins(images).get(program, {})
+    return find_pins_file(images) if is_pinned else images
 
 
 def _digest(entry: ImageEntry, settings: Mapping[str, Any]) -> str | None:
     return (entry.apptainer if settings["runtime"] == "apptainer" else entry.docker).digest
 
 
-def _read_entry(name: str, entry: Mapping[str, Any]) -> ImageEntry:
+def _read_entry(name: str, entry: Mapping[str, Any], pins: Mapping[str, str]) -> ImageEntry:
     host = entry["host"]
+    docker, apptainer = (
+        Pinned(entry[runtime]["image"], pins.get(runtime, entry[runtime]["digest"]))
+        for runtime in ("docker", "apptainer")
+    )
     return ImageEntry(
         name,
         entry["licence"],
         entry["page"],
         tuple(map(str, entry["program"])),
         entry["workdir"],
-        Pinned(entry["docker"]["image"], entry["docker"]["digest"]),
-        Pinned(entry["apptainer"]["image"], entry["apptainer"]["digest"]),
+        docker,
+        apptainer,
         None if host["program"] is None else _words(host["program"]),
         host["workdir"],
     )

@@ -15,18 +15,23 @@ from tapeless.doctor.examination import examine
 from tapeless.doctor.findings import Finding, Verdict, format_table
 from tapeless.doctor.pinning import pin
 from tapeless.doctor.situation import USUAL_CONFIG, Situation, read_situation
+from tapeless.hints import join_options, with_options
 
 PROJECT = Path(__file__).resolve().parents[3]
 
 
-def _parse_setting(
-    context: click.Context, parameter: click.Parameter, values: Sequence[str]
-) -> dict[str, Any]:
+def _check_settings(
+    context: click.Context, parameter: click.Parameter, values: tuple[str, ...]
+) -> tuple[str, ...]:
+    if others := [value for value in values if "=" not in value]:
+        raise click.BadParameter(f"{others[0]} must be of the form key=value")
+    return values
+
+
+def _parse_settings(values: Sequence[str]) -> dict[str, Any]:
     settings = {}
     for value in values:
-        key, separator, text = value.partition("=")
-        if not separator:
-            raise click.BadParameter(f"{value} must be of the form key=value")
+        key, _, text = value.partition("=")
         try:
             settings[key] = yaml.safe_load(text)
         except yaml.YAMLError:
@@ -46,7 +51,7 @@ _Settings = click.option(
     "settings",
     multiple=True,
     metavar="KEY=VALUE",
-    callback=_parse_setting,
+    callback=_check_settings,
     help="As for snakemake: one key, over all files. May be given again.",
 )
 
@@ -61,15 +66,19 @@ _Settings = click.option(
 )
 @click.pass_context
 def doctor(
-    context: click.Context, configfiles: tuple[Path, ...], settings: dict[str, Any], use_conda: bool
+    context: click.Context,
+    configfiles: tuple[Path, ...],
+    settings: tuple[str, ...],
+    use_conda: bool,
 ) -> None:
     """Check whether this machine has what the chosen configuration needs.
 
     Every line that says FAILED ends with the command or the page that mends it; then the exit
     status is 1. Nothing is run or changed.
     """
-    with _in_project():
-        situation, findings = read_situation(PROJECT, configfiles, settings, use_conda)
+    with with_options(join_options(configfiles, settings)), _in_project():
+        keys = _parse_settings(settings)
+        situation, findings = read_situation(PROJECT, configfiles, keys, use_conda)
         if situation is not None:
             findings += examine(situation)
     click.echo(format_table(findings))
@@ -83,14 +92,14 @@ def doctor(
 @_Configfiles
 @_Settings
 def pin_images(
-    programs: tuple[str, ...], configfiles: tuple[Path, ...], settings: dict[str, Any]
+    programs: tuple[str, ...], configfiles: tuple[Path, ...], settings: tuple[str, ...]
 ) -> None:
-    """Write the digest of the image of each PROGRAM into the file of images.
+    """Write down which image of each PROGRAM jobs run: the one on this machine, and no other.
 
-    It is that of the image on this machine. From then on, jobs run that image and no other.
+    Give the same --configfile as to snakemake: runtime and images are those of the configuration.
     """
-    with _in_project():
-        situation, findings = read_situation(PROJECT, configfiles, settings)
+    with with_options(join_options(configfiles, settings)), _in_project():
+        situation, findings = read_situation(PROJECT, configfiles, _parse_settings(settings))
         if situation is None:
             raise click.ClickException(format_table(findings))
         for program in programs:
@@ -98,10 +107,11 @@ def pin_images(
                 pinned = pin(program, situation.config["containers"])
             except (ContainerError, OSError) as error:
                 raise click.ClickException(str(error)) from error
-            if pinned.before == pinned.now:
-                click.echo(f"{program} has {pinned.now} in {pinned.file} already.")
-            else:
-                click.echo(f"{program} has {pinned.now} in {pinned.file} (was {pinned.before}).")
+            runtime = situation.config["containers"]["runtime"]
+            before = (
+                "as it was" if pinned.before == pinned.now else f"was {pinned.before or 'none'}"
+            )
+            click.echo(f"{program}, {runtime}: {pinned.now} in {pinned.file} ({before})")
 
 
 def _in_project() -> chdir[Path]:

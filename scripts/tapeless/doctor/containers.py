@@ -15,6 +15,7 @@ from tapeless.containers import ContainerError, Job, Mount, load_images, pinned_
 from tapeless.containers.jobs import Plan, make_plan
 from tapeless.doctor.findings import Finding, Verdict, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
+from tapeless.hints import tapeless
 
 DOCKER_LIMIT_S = 10
 """How long the daemon may take to say who it is."""
@@ -113,7 +114,7 @@ def _check_pin(program: str, settings: Mapping[str, Any]) -> Finding:
     """What can be told of an image without its runtime."""
     name = f"image {program}"
     if settings["runtime"] != "host" and pinned_digest(program, settings) is None:
-        return failed(name, f"no digest in {settings['images']}", f"tapeless pin {program}")
+        return failed(name, f"no digest in {settings['images']}", tapeless("pin", program))
     return unknown(name, "not looked for")
 
 
@@ -121,15 +122,15 @@ def _check_image(plan: Plan, may_pull: bool) -> Finding:
     """What a job would find, by what it would do."""
     settings, entry = plan.settings, plan.entry
     name = f"image {entry.name}"
+    remedy = f"{entry.page}, then {tapeless('pin', entry.name)}"
     if settings["runtime"] != "host" and pinned_digest(entry.name, settings) is None:
-        remedy = f"{entry.page}, then tapeless pin {entry.name}"
         return failed(name, f"no digest in {settings['images']}", remedy)
     try:
         found = importlib.import_module(f"tapeless.containers.{settings['runtime']}").prepare(plan)
     except ContainerError as error:
         if may_pull and not _is_named_here(plan):
             return unknown(name, f"{entry.docker.image} is not here; the first job fetches it")
-        return failed(name, str(error), f"{entry.page}, then tapeless pin {entry.name}")
+        return failed(name, str(error), remedy)
     if found.digest is None:
         return ok(f"program {entry.name}", " ".join(entry.host_program or ()))
     return ok(name, f"{found.image} {found.digest[:_DIGITS]}")
