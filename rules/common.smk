@@ -12,10 +12,12 @@ SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).paren
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
-from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.configuration import find_config_faults, find_faults, with_defaults
+from tapeless.containers.images import locate_images
 from tapeless.doctor import Situation, find_obstacles
 from tapeless.forgetting import are_forgotten
 from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
+from tapeless.needs import find_image_faults
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
 from tapeless.videosheet import read_videos
@@ -41,7 +43,11 @@ MADE_FOLDERS = ("<results>", "<results>/videos", "<logs>", "<benchmarks>", "<res
 VIDEOS, video_faults = read_videos(
     config, read_schema("videos"), map(workflow.pathvars.apply, MADE_FOLDERS)
 )
-check(find_config_faults(config, read_schema("config")) + video_faults)
+faults = find_config_faults(config, read_schema("config"))
+if not find_faults(config, read_schema("config")):  # then its parts can be read
+    config["containers"] = locate_images(config["containers"], SCRIPTS.parent)
+    faults += find_image_faults(config)
+check(faults + video_faults)
 
 # For the jobs: where Anny keeps the files that it makes (else in the user's home); what was typed,
 # for the provenance; and the options of it that a command for a person to type has to repeat.

@@ -15,7 +15,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
-from tapeless.containers import pinned_digest
+from tapeless.containers import ContainerError, pinned_digest
+from tapeless.containers.images import find_entry
 from tapeless.downloads import MissingFile
 
 Config = Mapping[str, Any]
@@ -110,6 +111,17 @@ def find_backend_needs(stage: str, config: Config) -> Needs:
 def chosen_programs(config: Config) -> list[str]:
     """The programs of `containers.images` that are run."""
     return [needs.program for needs in find_needs(config).values() if needs.program]
+
+
+def find_image_faults(config: Config) -> list[str]:
+    """What is wrong with the file of images, each as one sentence, if anything is run from it."""
+    faults: dict[str, None] = {}
+    for program in chosen_programs(config):
+        try:
+            find_entry(program, config["containers"])
+        except ContainerError as error:
+            faults[" ".join(str(error).split())] = None
+    return list(faults)
 
 
 def describe_needs(config: Config) -> dict[str, Any]:

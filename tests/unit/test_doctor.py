@@ -129,10 +129,14 @@ class TestRoute:
     def test_without_further_files_it_is_that_of_config_yaml(self):
         assert self.read().config == configure(
             containers={
-                "images": "containers/images.yaml",
+                "images": str(ROOT / "containers/images.yaml"),
                 "mounts_file": "~/.config/tapeless/mounts.yaml",
             }
         )
+
+    def test_images_are_those_of_the_folder_before_those_of_tapeless(self, folder: Path):
+        write(folder / "containers/images.yaml", {})
+        assert self.read().config["containers"]["images"] == "containers/images.yaml"
 
     def test_later_files_win_key_by_key_and_settings_over_all(self, tmp_path: Path):
         first = write(tmp_path / "1.yaml", {"shape": {"estimates": 2, "device": "cuda"}})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from pathlib import Path
 
@@ -82,6 +83,53 @@ def test_a_key_on_the_command_line_is_checked_too(project: Project):
     (project.folder / "videos/walk.mp4").write_text("no video", encoding="utf-8")
     said = refused(project, "--config", 'sampling={"frames": 0}')
     assert listed(said) == ["sampling.frames must be from 1 to 1000, is 0"]
+
+
+@pytest.mark.parametrize(
+    ("content", "fault"),
+    [
+        (None, "containers/images.yaml cannot be read (No such file or directory)"),
+        ("{", "containers/images.yaml is not YAML; correct it: while parsing"),
+        ("openpose: 3", "containers/images.yaml is not as it should be"),
+        ("{}", "containers/images.yaml has no entry 'openpose'"),
+    ],
+)
+def test_a_bad_file_of_images_is_a_fault_like_any_other(
+    project: Project, content: str | None, fault: str
+):
+    (project.folder / "videos/walk.mp4").write_text("no video", encoding="utf-8")
+    project.configure(
+        pose={"backend": "openpose", "openpose": {"models": "models"}},
+        sampling={"start_s": 2, "end_s": 1},
+    )
+    images = project.folder / "containers/images.yaml"
+    images.unlink()
+    if content is not None:
+        images.write_text(content, encoding="utf-8")
+    said = refused(project, "--dry-run")
+    span, found = listed(said)
+    assert span == "sampling.start_s (2) must be before sampling.end_s (1)"
+    assert found.startswith(fault)
+    assert "Traceback" not in said
+
+
+def test_a_bad_file_of_images_does_not_matter_where_nothing_is_run_from_it(project: Project):
+    (project.folder / "containers/images.yaml").unlink()
+    (project.folder / "videos/walk.mp4").write_text("no video", encoding="utf-8")
+    project.run("--dry-run")
+
+
+def test_the_workflow_brings_its_images_to_any_folder(project: Project, tmp_path: Path):
+    elsewhere = tmp_path / "elsewhere"
+    (elsewhere / "videos").mkdir(parents=True)
+    shutil.move(project.folder / "config", elsewhere / "config")
+    (elsewhere / "videos/walk.mp4").write_text("no video", encoding="utf-8")
+    folders = ('pose={"openpose": {"models": "none"}}', 'shape={"shapy": {"data": "none"}}')
+    said = Project(elsewhere).run(
+        *("--dry-run", "--snakefile", str(project.folder / "Snakefile")),
+        *("--configfile", "config/reference.yaml", "--config", *folders),
+    )
+    assert "estimate_shape" in said
 
 
 def test_the_example_sheet_needs_nothing_but_its_videos(project: Project):

@@ -73,6 +73,17 @@ def load_images(path: Path) -> dict[str, ImageEntry]:
         ) from error
 
 
+def locate_images(settings: Mapping[str, Any], project: Path) -> dict[str, Any]:
+    """The section `containers` with its file of images found.
+
+    What is named from the working folder, and is not there, is that of the folder `project` of the
+    workflow, if it has such a file.
+    """
+    below = project / settings["images"]
+    is_there = Path(settings["images"]).exists() or not below.exists()
+    return {**settings, "images": settings["images"] if is_there else str(below)}
+
+
 def find_pins_file(images: Path) -> Path:
     """The file of pins that belongs to a file of images: `images.pins.yaml` to `images.yaml`."""
     return images.with_suffix(".pins.yaml")

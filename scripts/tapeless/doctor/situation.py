@@ -10,6 +10,7 @@ from typing import Any
 import yaml
 
 from tapeless.configuration import Schema, find_config_faults, find_faults, with_defaults
+from tapeless.containers.images import locate_images
 from tapeless.doctor.findings import Finding, failed
 from tapeless.needs import Needs, find_needs
 from tapeless.videosheet import Video, read_videos
@@ -100,6 +101,7 @@ def read_situation(
         return None, _as_findings("configuration", sentences)
     folders = {"results": "results", "resources": "resources", **config.get("pathvars", {})}
     videos, video_faults = read_videos(config, _read_schema(project, "videos"), folders.values())
+    config["containers"] = locate_images(config["containers"], project)
     situation = Situation(
         config,
         project,
