@@ -68,6 +68,37 @@ def read_gpus() -> list[Gpu]:
         return [_describe(nvml, index, card) for index, card in enumerate(cards)]
 
 
+def list_candidates() -> list[str]:
+    """The cards that a job of this process may take: each once, by UUID where the driver knows it.
+
+    Raises:
+        GpuError: if there is none.
+    """
+    named = os.environ.get(VISIBLE_DEVICES)
+    if named is None:
+        if gpus := read_gpus():
+            return [gpu.uuid for gpu in gpus]
+        raise GpuError("The NVIDIA driver answers, but finds no graphics card: see nvidia-smi -L.")
+    try:
+        gpus = read_gpus()
+    except GpuError:
+        gpus = []
+    candidates: list[str] = []
+    for word in map(str.strip, named.split(",")):
+        name = _identify(word, gpus)
+        if name is None:  # CUDA, too, heeds only what stands before the first that there is not
+            break
+        if name not in candidates:
+            candidates.append(name)
+    if not candidates:
+        there = f" The driver has {len(gpus)}: see nvidia-smi -L." if gpus else ""
+        raise GpuError(
+            f"{VISIBLE_DEVICES} is {named!r}, which names no graphics card.{there} Correct it or "
+            "unset it; under Slurm, ask for a card (--gres=gpu:1)."
+        )
+    return candidates
+
+
 def read_driver_version() -> str:
     """The version of the NVIDIA driver.
 
@@ -109,7 +140,7 @@ def take_gpus(count: int) -> Iterator[tuple[str, ...]]:
     if not count:
         yield ()
         return
-    candidates = _candidates()
+    candidates = list_candidates()
     if count > len(candidates):
         raise GpuError(
             f"This job asks for {count} graphics cards, and there are {len(candidates)}: "
@@ -179,33 +210,6 @@ class _Patience:
                 waited_s // 60,
             )
         time.sleep(_POLL_S)
-
-
-def _candidates() -> list[str]:
-    """The cards that this job may take: each once, by UUID where the driver knows it."""
-    named = os.environ.get(VISIBLE_DEVICES)
-    if named is None:
-        if gpus := read_gpus():
-            return [gpu.uuid for gpu in gpus]
-        raise GpuError("The NVIDIA driver answers, but finds no graphics card: see nvidia-smi -L.")
-    try:
-        gpus = read_gpus()
-    except GpuError:
-        gpus = []
-    candidates: list[str] = []
-    for word in map(str.strip, named.split(",")):
-        name = _identify(word, gpus)
-        if name is None:  # CUDA, too, heeds only what stands before the first that there is not
-            break
-        if name not in candidates:
-            candidates.append(name)
-    if not candidates:
-        there = f" The driver has {len(gpus)}: see nvidia-smi -L." if gpus else ""
-        raise GpuError(
-            f"{VISIBLE_DEVICES} is {named!r}, which names no graphics card.{there} Correct it or "
-            "unset it; under Slurm, ask for a card (--gres=gpu:1)."
-        )
-    return candidates
 
 
 def _identify(word: str, gpus: Sequence[Gpu]) -> str | None:

@@ -57,6 +57,17 @@ class TestMemory:
         finding = only(look_from(two.environment, "estimate_pose", pose=OPENPOSE), NAME)
         assert_unknown(finding, "OpenPose without cuDNN was seen to take 5000 MB")
 
+    def test_only_cards_that_jobs_may_take_count(self, two: Cards):
+        two.use(b=24000)
+        chosen = two.environment | {"CUDA_VISIBLE_DEVICES": "1"}
+        finding = only(look_from(chosen, "estimate_pose", pose=OPENPOSE), NAME)
+        assert_failed(finding, found="RTX b with 576 MB free; OpenPose", remedy="nvidia-smi")
+        assert "RTX a" not in finding.found
+
+    def test_the_memory_of_parts_of_a_card_stops_nobody(self, two: Cards):
+        chosen = two.environment | {"CUDA_VISIBLE_DEVICES": "MIG-1"}
+        assert_unknown(only(look_from(chosen, "estimate_pose", pose=OPENPOSE), NAME), "MIG-1")
+
     def test_what_shapy_needs_is_not_made_up(self, two: Cards):
         two.use(a=24000, b=23500)
         finding = only(look_from(two.environment, "estimate_shape", shape=SHAPY), NAME)
@@ -82,7 +93,12 @@ class TestDriver:
         (tmp_path / "none").write_text("", encoding="utf-8")
         environment = two.environment | {"STANDIN_GPUS": str(tmp_path / "none")}
         finding = only(look_from(environment, "estimate_pose", pose=OPENPOSE), NAME)
-        assert_failed(finding, found="finds none", remedy="docs/workstation.md")
+        assert_failed(finding, found="finds no graphics card", remedy="docs/workstation.md")
+
+    def test_no_card_is_left_where_none_is_named(self, two: Cards):
+        nothing = two.environment | {"CUDA_VISIBLE_DEVICES": ""}
+        finding = only(look_from(nothing, "estimate_pose", pose=OPENPOSE), NAME)
+        assert_failed(finding, found="names no graphics card", remedy="docs/workstation.md")
 
     def test_cards_that_were_assigned_are_trusted_as_jobs_do(self):
         environment = {"CUDA_VISIBLE_DEVICES": "0"}

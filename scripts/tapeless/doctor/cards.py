@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
-from tapeless.gpus import VISIBLE_DEVICES, Gpu, GpuError, read_gpus
+from tapeless.gpus import VISIBLE_DEVICES, Gpu, GpuError, list_candidates, read_gpus
 from tapeless.needs import Card, Needs
 
 _NAME = "graphics cards"
@@ -21,25 +21,28 @@ _PAGE = "docs/workstation.md"
 
 
 def check_cards(situation: Situation) -> Iterator[Finding]:
-    """The cards of this machine, if a job that runs asks for one."""
+    """The cards of this machine that jobs may take, if a job that runs asks for one."""
     on_cards = [needs for needs in situation.needs.values() if needs.card]
     if not on_cards or situation.is_elsewhere:
         return
     try:
-        cards = read_gpus()
+        candidates = list_candidates()
     except ImportError as error:
         yield unknown(_NAME, f"not looked for: {error}", "make setup")
         return
     except GpuError as error:
-        if os.environ.get(VISIBLE_DEVICES):  # then jobs take what it names
-            yield unknown(_NAME, f"{VISIBLE_DEVICES}={os.environ[VISIBLE_DEVICES]}; {error}", _PAGE)
-        else:
-            yield failed(_NAME, str(error), _PAGE)
+        yield failed(_NAME, str(error), _PAGE)
         return
-    if not cards:
-        yield failed(_NAME, "the driver finds none: see nvidia-smi -L", _PAGE)
+    named = f"{VISIBLE_DEVICES}={os.environ.get(VISIBLE_DEVICES)}"
+    try:
+        gpus = [gpu for gpu in read_gpus() if gpu.uuid in candidates]
+    except GpuError as error:  # jobs take what is named
+        yield unknown(_NAME, f"{named}; {error}", _PAGE)
         return
-    yield _check_memory(on_cards, cards)
+    if gpus:
+        yield _check_memory(on_cards, gpus)
+    else:
+        yield unknown(_NAME, f"{named}; the memory of parts of a card is not looked at", _PAGE)
 
 
 def check_torch(situation: Situation) -> Iterator[Finding]:
