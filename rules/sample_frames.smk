@@ -1,11 +1,10 @@
 from tapeless.containers import pinned_digest
 
-# The parameter that a container adds; without one, frames rest on none.
-IMAGE_OF_FFMPEG = (
-    {"image": pinned_digest("ffmpeg", config["containers"])}
-    if config["sampling"]["ffmpeg"] == "container"
-    else {}
-)
+# What a container adds: a parameter (without one, frames rest on none), and what it used.
+IMAGE_OF_FFMPEG, USAGE_OF_FFMPEG = {}, {}
+if config["sampling"]["ffmpeg"] == "container":
+    IMAGE_OF_FFMPEG["image"] = pinned_digest("ffmpeg", config["containers"])
+    USAGE_OF_FFMPEG["usage"] = "<benchmarks>/sample_frames/{video}.container.json"
 
 
 rule sample_frames:
@@ -16,7 +15,8 @@ rule sample_frames:
         frames=directory("<results>/videos/{video}/frames"),
         frames_table="<results>/videos/{video}/frames.csv",
     log:
-        "<logs>/sample_frames/{video}.log",
+        **USAGE_OF_FFMPEG,
+        job="<logs>/sample_frames/{video}.log",
     benchmark:
         "<benchmarks>/sample_frames/{video}.tsv"
     conda:

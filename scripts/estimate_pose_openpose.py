@@ -8,7 +8,7 @@ without anybody, and, when asked for, `pictures/` with OpenPose's own drawings.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapeless.containers import Allowance
+from tapeless.containers import Allowance, expect_usage
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pose.openpose import Options, estimate_pose
@@ -28,7 +28,8 @@ def main(frames: Path, pose: Path, *, models: Path, options: Options, allowance:
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log.job):
+    usage_file = Path(snakemake.log.usage)
+    with job_log(snakemake.log.job), expect_usage(usage_file):
         recall_frames(
             Path(snakemake.input.frames),
             containers=snakemake.config["containers"],
@@ -52,6 +53,6 @@ if __name__ == "__main__":
                 labels={"rule": "estimate_pose", "video": snakemake.wildcards.video},
                 gpus=snakemake.resources.gpu,
                 memory_mb=snakemake.resources.mem_mb,
-                usage_file=Path(snakemake.log.usage),
+                usage_file=usage_file,
             ),
         )

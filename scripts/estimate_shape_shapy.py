@@ -8,7 +8,7 @@ asked for, `shapy/` with SHAPY's own meshes and overlays.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapeless.containers import Allowance
+from tapeless.containers import Allowance, expect_usage
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.shape.shapy import Settings, estimate_bodies
@@ -37,7 +37,8 @@ def main(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log.job):
+    usage_file = Path(snakemake.log.usage)
+    with job_log(snakemake.log.job), expect_usage(usage_file):
         recall_frames(
             Path(snakemake.input.frames),
             containers=snakemake.config["containers"],
@@ -60,6 +61,6 @@ if __name__ == "__main__":
                 labels={"rule": "estimate_shape", "video": snakemake.wildcards.video},
                 gpus=snakemake.resources.gpu,
                 memory_mb=snakemake.resources.mem_mb,
-                usage_file=Path(snakemake.log.usage),
+                usage_file=usage_file,
             ),
         )

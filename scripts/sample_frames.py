@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.containers import expect_usage
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.video import Sampling, Tools, sample_frames, write_table
@@ -43,7 +44,8 @@ def main(
 
 if __name__ == "__main__":
     is_in_container = snakemake.config["sampling"]["ffmpeg"] == "container"
-    with job_log(snakemake.log[0]):
+    usage_file = Path(snakemake.log.usage) if is_in_container else None
+    with job_log(snakemake.log.job), expect_usage(usage_file):
         main(
             Path(snakemake.params.path),
             Path(snakemake.output.frames),
@@ -61,5 +63,6 @@ if __name__ == "__main__":
             tools=Tools(
                 containers=snakemake.config["containers"] if is_in_container else None,
                 labels={"rule": "sample_frames", "video": snakemake.wildcards.video},
+                usage_file=usage_file,
             ),
         )

@@ -14,6 +14,8 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +324,53 @@ class TestInterruption:
             left.reload()
 
 
+class TestUsage:
+    """What its containers used, which Snakemake's benchmark cannot see."""
+
+    @pytest.fixture
+    def usage_file(self, tmp_path: Path) -> Path:
+        return tmp_path / "usage.json"
+
+    @pytest.fixture
+    def tools(self, tools: Tools, usage_file: Path) -> Tools:
+        return replace(tools, usage_file=usage_file)
+
+    def test_that_of_all_containers_of_a_video_is_added_up(
+        self, clip: Path, tmp_path: Path, tools: Tools, usage_file: Path, ffmpeg_image: str
+    ):
+        sampled(clip, tmp_path / "frames", Sampling(frames=3), tools)
+        usage = json.loads(usage_file.read_text())
+        assert (usage["program"], usage["digest"]) == ("ffmpeg", ffmpeg_image)
+        assert usage["runs"] >= 2, "ffprobe, and then ffmpeg"
+        assert usage["wall_time_s"] > 0.1
+        assert usage["memory_peak_mb"] > 0
+        assert (usage["status"], usage["exit_status"], usage["message"]) == ("ok", 0, None)
+
+    @pytest.mark.parametrize(
+        ("code", "status", "exit_status"),
+        [("exit 7", "failed", 7), ("kill -9 $$", "failed", 128 + 9), ("sleep 60", "stopped", None)],
+    )
+    def test_it_says_how_the_last_one_ended(
+        self, code: str, status: str, exit_status: int | None, tools: Tools, usage_file: Path
+    ):
+        with suppress(MediaToolError), run_tool(["sh", "-c", code], 3, tools=tools) as run:
+            run.finish()
+        usage = json.loads(usage_file.read_text())
+        assert (usage["status"], usage["exit_status"]) == (status, exit_status)
+
+    def test_one_that_takes_too_much_memory_is_told_from_one_that_crashes(
+        self, tools: Tools, usage_file: Path
+    ):
+        assert tools.containers is not None
+        small = replace(tools, containers={**tools.containers, "memory_mb": 50})
+        hungry = ["python3", "-c", "b = bytearray(200 << 20)"]
+        with pytest.raises(MediaToolError), run_tool(hungry, 20, tools=small) as run:
+            run.finish()
+        usage = json.loads(usage_file.read_text())
+        assert (usage["status"], usage["exit_status"]) == ("out_of_memory", 128 + 9)
+        assert "raise containers.memory_mb" in usage["message"]
+
+
 class TestApptainer:
     """Apptainer cannot be had here; in its place stands a script that runs the command."""
 
@@ -358,6 +407,9 @@ class TestWorkflow:
         run = ("--until", "sample_frames")
         project.run(*run)
         assert project.read_outcome("clip.mp4", "frames")["frames_sampled"] == 8
+        usage = project.folder / "results/benchmarks/sample_frames/clip.mp4.container.json"
+        assert json.loads(usage.read_text())["status"] == "ok"
+        usage.unlink()
         assert "sample_frames" not in project.plan(*run)
         path = project.folder / "containers/images.yaml"
         images = yaml.safe_load(path.read_text(encoding="utf-8"))
@@ -366,6 +418,7 @@ class TestWorkflow:
         assert project.plan(*run)["sample_frames"] == {"clip.mp4"}
         project.configure(sampling={"ffmpeg": "host"})
         project.run(*run)
+        assert not usage.exists()
         images["ffmpeg"]["docker"]["digest"] = "sha256:" + "1" * 64
         path.write_text(yaml.safe_dump(images), encoding="utf-8")
         assert "sample_frames" not in project.plan(*run)

@@ -29,6 +29,7 @@ from tapeless.containers import (
     ContainerFailedError,
     Job,
     Mount,
+    expect_usage,
     load_images,
     pinned_digest,
     read_digest,
@@ -419,6 +420,7 @@ def test_what_a_program_used_is_written_beside_the_benchmark(
         "image": None,
         "digest": None,
         "gpus": [],
+        "runs": 1,
         "gpu_memory_peak_mb": None,
         "memory_is": "proportional set size of its processes",
         "status": "ok",
@@ -459,6 +461,40 @@ def test_a_job_that_cannot_be_started_is_recorded_too(
         run_container(make_job("pass"), settings, usage_file=tmp_path / "usage.json")
     usage = json.loads((tmp_path / "usage.json").read_text())
     assert (usage["status"], usage["wall_time_s"]) == ("not_started", None)
+
+
+def test_what_several_programs_of_one_job_used_is_added_up(
+    make_job: Callable[..., Job], settings: dict[str, Any], tmp_path: Path
+):
+    """Times are; of memory, the most is told; the end is that of the last one."""
+    usage_file = tmp_path / "usage.json"
+    hungry = make_job("import time; x = bytearray(b'1') * (100 << 20); time.sleep(0.7)")
+    run_container(hungry, settings, usage_file=usage_file)
+    first = json.loads(usage_file.read_text())
+    with pytest.raises(ContainerFailedError):
+        run_container(
+            make_job("import time; time.sleep(0.7); raise SystemExit(2)", gpus=("GPU-a",)),
+            settings,
+            usage_file=usage_file,
+        )
+    usage = json.loads(usage_file.read_text())
+    assert usage["runs"] == 2
+    assert usage["started"] == first["started"]
+    assert usage["wall_time_s"] > first["wall_time_s"] + 0.7
+    assert usage["memory_peak_mb"] == first["memory_peak_mb"] > 100
+    assert usage["gpus"] == ["GPU-a"]
+    assert (usage["status"], usage["exit_status"]) == ("failed", 2)
+
+
+def test_a_job_that_came_to_run_nothing_says_so(
+    make_job: Callable[..., Job], settings: dict[str, Any], tmp_path: Path
+):
+    with expect_usage(tmp_path / "benchmarks/none.json"), expect_usage(None):
+        pass
+    assert json.loads((tmp_path / "benchmarks/none.json").read_text()) == {"status": "not_run"}
+    with expect_usage(tmp_path / "one.json"):
+        run_container(make_job("pass"), settings, usage_file=tmp_path / "one.json")
+    assert json.loads((tmp_path / "one.json").read_text())["status"] == "ok"
 
 
 def test_memory_of_the_graphics_cards_is_recorded_where_the_driver_answers(

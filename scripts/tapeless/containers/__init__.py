@@ -8,6 +8,7 @@ from tapeless.containers.errors import ContainerError, ContainerFailedError
 from tapeless.containers.images import ImageEntry, load_images, pinned_digest
 from tapeless.containers.jobs import Allowance, Job, Mount
 from tapeless.containers.supervision import read_digest, remove_leftovers, run_container
+from tapeless.containers.usage import expect_usage
 
 __all__ = [
     "Allowance",
@@ -16,6 +17,7 @@ __all__ = [
     "ImageEntry",
     "Job",
     "Mount",
+    "expect_usage",
     "load_images",
     "pinned_digest",
     "read_digest",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from threading import Condition, Event, Thread
 from typing import Any
 
@@ -23,12 +24,15 @@ from tapeless.containers.supervision import (
     load_runtime,
     wait_for_end,
 )
+from tapeless.containers.usage import record_usage
 
 _MOST_WAITING_BYTES = 64 << 20
 
 
 @contextmanager
-def open_pipes(job: Job, settings: Mapping[str, Any]) -> Iterator[Pipes]:
+def open_pipes(
+    job: Job, settings: Mapping[str, Any], *, usage_file: Path | None = None
+) -> Iterator[Pipes]:
     """Runs a job while the block runs; nothing of it is left when the block is left.
 
     The program sees the job's mounts and no others, has none of the configuration's variables, and
@@ -38,6 +42,7 @@ def open_pipes(job: Job, settings: Mapping[str, Any]) -> Iterator[Pipes]:
     Args:
         job: what to run, with nothing to write to.
         settings: the section `containers` of the configuration, with all its keys.
+        usage_file: gets what was used and how it ended, as that of `run_container`.
 
     Raises:
         ValueError: if a mount of the job is writable.
@@ -52,13 +57,20 @@ def open_pipes(job: Job, settings: Mapping[str, Any]) -> Iterator[Pipes]:
             "docker or apptainer, or sampling.ffmpeg: host"
         )
     closed: dict[str, Any] = {"volumes": [], "mounts_file": None, "environment": {}, "ports": {}}
-    program = load_runtime(settings["runtime"]).prepare(make_plan(job, {**settings, **closed}))
-    with hold_signals() as interruption, program.start() as running:
-        pipes = Pipes(running, interruption)
-        try:
-            yield pipes
-        finally:
-            pipes.kill()
+    with record_usage(usage_file, job.program, settings["runtime"], job.gpus) as usage:
+        program = load_runtime(settings["runtime"]).prepare(make_plan(job, {**settings, **closed}))
+        usage.name(program.image, program.digest, program.memory_is)
+        with (
+            hold_signals() as interruption,
+            program.start() as running,
+            usage.sample(running.memory_mb),
+        ):
+            pipes = Pipes(running, interruption)
+            try:
+                yield pipes
+            finally:
+                pipes.kill()
+                usage.facts |= pipes.describe_end()
 
 
 class Pipes:
@@ -68,6 +80,7 @@ class Pipes:
         self._running = running
         self._interruption = interruption
         self._is_killed = Event()
+        self._ended: Exit | None = None
         self._streams = {1: _Stream(), 2: _Stream()}
         self.stdout = io.BufferedReader(self._streams[1])
         self.stderr = io.BufferedReader(self._streams[2])
@@ -78,9 +91,19 @@ class Pipes:
         """Waits for the end of the program, whose output must have been read to its end."""
         self._pump.join()
         try:
-            return wait_for_end(self._running, self._check)
+            self._ended = wait_for_end(self._running, self._check)
         except StoppedError:
             return Exit(KILLED_STATUS)
+        return self._ended
+
+    def describe_end(self) -> dict[str, Any]:
+        """How the program ended, in the words of a usage file; it was stopped if nobody waited."""
+        if (ended := self._ended) is None:
+            return {"status": "stopped"}
+        status = "failed" if ended.status else "ok"
+        if ended.out_of_memory:
+            status = "out_of_memory"
+        return {"status": status, "exit_status": ended.status}
 
     def kill(self) -> None:
         """Ends the output; the program itself is ended when its block is left."""

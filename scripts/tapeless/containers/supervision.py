@@ -93,7 +93,8 @@ def run_container(
     Args:
         job: what to run, with an output to write to.
         settings: the section `containers` of the configuration, with all its keys.
-        usage_file: gets what was used and how it ended, as JSON; also if it fails.
+        usage_file: gets what was used and how it ended, as JSON, added to what it says of earlier
+            runs of the same job; also if it fails.
         listener: is called with each line that the program says; if it raises, the program is
             stopped. Each line also goes to the log of `tapeless.containers.<program>`.
 
@@ -109,17 +110,14 @@ def run_container(
     with record_usage(usage_file, job.program, settings["runtime"], job.gpus) as usage:
         plan = make_plan(job, settings)
         program = load_runtime(settings["runtime"]).prepare(plan)
-        usage.facts |= {
-            "image": program.image,
-            "digest": program.digest,
-            "memory_is": program.memory_is,
-        }
+        usage.name(program.image, program.digest, program.memory_is)
         with hold_signals() as interruption:
             try:
                 with program.start() as running, usage.sample(running.memory_mb):
                     ended = _supervise(running, said, settings, interruption)
             finally:
                 said.finish()
+            usage.facts["exit_status"] = ended.status
             if ended.status != 0:
                 raise explain_exit(plan, output, ended, said.last_lines)
             if ended.out_of_memory:

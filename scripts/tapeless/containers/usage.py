@@ -1,4 +1,4 @@
-"""What a container used, which Snakemake's benchmark cannot see: the daemon started it.
+"""What a job's containers used, which Snakemake's benchmark cannot see: the daemon started them.
 
 The figures are looked at twice a second, and the highest is kept: a shorter peak can be missed.
 """
@@ -8,13 +8,14 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Event, Thread
+from typing import Any
 
-from tapeless.containers.errors import ContainerError, ContainerFailedError
+from tapeless.containers.errors import ContainerError
 from tapeless.gpus import GpuError, used_memory_mb
 
 log = logging.getLogger(__name__)
@@ -24,29 +25,36 @@ _PATIENCE_S = 10.0
 
 
 class Usage:
-    """The record of one run; `facts` is what the usage file says.
+    """The record of a run, added to that of the job's earlier ones; `facts` is what the file says.
 
     `memory_peak_mb` is the memory of all its processes, as `memory_is` says. `gpu_memory_peak_mb`
     is what was in use on the job's cards, by all programs; None where NVML does not answer.
     """
 
-    def __init__(self, program: str, runtime: str, gpus: Sequence[str]) -> None:
-        self.facts: dict[str, object] = {
+    def __init__(
+        self, program: str, runtime: str, gpus: Sequence[str], earlier: Mapping[str, Any]
+    ) -> None:
+        self.facts: dict[str, Any] = {
             "program": program,
             "runtime": runtime,
             "image": None,
             "digest": None,
-            "gpus": list(gpus),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "wall_time_s": None,
-            "memory_peak_mb": None,
+            "gpus": list(dict.fromkeys([*earlier.get("gpus", ()), *gpus])),
+            "runs": earlier.get("runs", 0) + 1,
+            "started": earlier.get("started", datetime.now(UTC).isoformat(timespec="seconds")),
+            "wall_time_s": earlier.get("wall_time_s"),
+            "memory_peak_mb": earlier.get("memory_peak_mb"),
             "memory_is": None,
-            "gpu_memory_peak_mb": None,
+            "gpu_memory_peak_mb": earlier.get("gpu_memory_peak_mb"),
             "status": "ok",
             "exit_status": None,
             "message": None,
         }
         self._gpus = gpus
+
+    def name(self, image: str | None, digest: str | None, memory_is: str) -> None:
+        """Says which image is run, and what its memory is."""
+        self.facts |= {"image": image, "digest": digest, "memory_is": memory_is}
 
     @contextmanager
     def sample(self, memory_mb: Callable[[], float | None]) -> Iterator[None]:
@@ -58,7 +66,8 @@ class Usage:
         try:
             yield
         finally:
-            self.facts["wall_time_s"] = round(time.monotonic() - start_s, 3)
+            before_s = self.facts["wall_time_s"] or 0.0
+            self.facts["wall_time_s"] = round(before_s + time.monotonic() - start_s, 3)
             done.set()
             sampler.join(_PATIENCE_S)
 
@@ -89,25 +98,50 @@ class Usage:
 def record_usage(
     path: Path | None, program: str, runtime: str, gpus: Sequence[str]
 ) -> Iterator[Usage]:
-    """The record of what happens in the block, written to `path` however that ends."""
-    usage = Usage(program, runtime, gpus)
+    """The record of the run in the block, added to what `path` says, however the block ends.
+
+    Who runs a program in it says how that ended: `exit_status`, if it ended by itself.
+    """
+    usage = Usage(program, runtime, gpus, _read(path))
     try:
         yield usage
-        usage.facts["exit_status"] = 0
     except BaseException as error:
-        is_ours = isinstance(error, ContainerError)
-        usage.facts["status"] = error.code if isinstance(error, ContainerError) else "stopped"
-        usage.facts["message"] = str(error) if is_ours else f"{type(error).__name__}: {error}"
-        if isinstance(error, ContainerFailedError):
-            usage.facts["exit_status"] = error.status
+        usage.facts["message"] = _describe(error)
+        if isinstance(error, ContainerError):
+            usage.facts["status"] = error.code
+        elif usage.facts["exit_status"] is None:
+            usage.facts["status"] = "stopped"
         raise
     finally:
-        if path is not None:
-            _write(path, usage)
+        _write(path, usage.facts)
 
 
-def _write(path: Path, usage: Usage) -> None:
-    text = json.dumps(usage.facts, indent=2, ensure_ascii=False) + "\n"
+@contextmanager
+def expect_usage(path: Path | None) -> Iterator[None]:
+    """Says in `path`, when the block is left, that no container was run, if none was."""
+    try:
+        yield
+    finally:
+        if path is not None and not path.exists():
+            _write(path, {"status": "not_run"})
+
+
+def _describe(error: BaseException) -> str:
+    return str(error) if isinstance(error, ContainerError) else f"{type(error).__name__}: {error}"
+
+
+def _read(path: Path | None) -> dict[str, Any]:
+    """What a usage file says; nothing if there is none, or it was not finished."""
+    try:
+        return {} if path is None else dict(json.loads(path.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def _write(path: Path | None, facts: Mapping[str, Any]) -> None:
+    if path is None:
+        return
+    text = json.dumps(facts, indent=2, ensure_ascii=False) + "\n"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8", errors="backslashreplace")

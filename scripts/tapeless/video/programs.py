@@ -53,11 +53,13 @@ class Tools:
             of `containers/images.yaml` are meant; else None.
         labels: say what a container is for.
         gpus: graphics cards that may be used, as `tapeless.gpus.take_gpus` names them.
+        usage_file: gets what the containers of a job used, all together.
     """
 
     containers: Mapping[str, Any] | None = None
     labels: Mapping[str, str] = field(default_factory=dict)
     gpus: tuple[str, ...] = ()
+    usage_file: Path | None = None
 
     def start(self, command: Sequence[str], video: Path | None) -> AbstractContextManager[Program]:
         """Runs a command while the block runs; of the machine's files, a container sees `video`.
@@ -123,7 +125,7 @@ def _in_container(command: Sequence[str], video: Path | None, tools: Tools) -> I
     mounts = () if video is None else (Mount(locate(video)),)
     job = Job(CONTAINER_PROGRAM, tuple(command), mounts, tools.labels, tools.gpus)
     assert tools.containers is not None
-    with open_pipes(job, tools.containers) as pipes:
+    with open_pipes(job, tools.containers, usage_file=tools.usage_file) as pipes:
         yield _Contained(command[0], pipes)
 
 
