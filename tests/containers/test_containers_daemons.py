@@ -25,6 +25,7 @@ from docker_daemon import find_obstacle, import_base, import_empty, run_daemon
 import container_jobs
 from tapeless.containers import ContainerError, Job, Mount, run_container
 
+NOBODY = 65534
 BUILT = {"program": ["python3", "-Sc"], "workdir": "/"}
 
 
@@ -110,6 +111,60 @@ def test_a_daemon_that_ends_in_the_middle_of_a_job_ends_the_job(
             listener=lambda _: os.kill(daemon, signal.SIGTERM),
         )
     assert json.loads((public_folder / "usage.json").read_text())["status"] in ("lost", "failed")
+
+
+# --- daemons that are not there ---------------------------------------------------------------
+
+
+@pytest.fixture
+def unpinned(public_folder: Path) -> dict[str, Any]:
+    """A configuration whose daemon is asked before any image is looked for."""
+    return configure(public_folder, "tapeless-test/none:1", f"sha256:{'1' * 64}")
+
+
+def test_the_daemon_of_dockers_context_is_named_and_how_to_choose_another(
+    unpinned: dict[str, Any],
+    make_job: Callable[[str], Job],
+    public_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """As that of Docker Desktop, or of a rootless Docker."""
+    address = f"unix://{public_folder}/desktop/docker.sock"
+    (public_folder / "config.json").write_text(json.dumps({"currentContext": "desktop"}))
+    meta = public_folder / "contexts/meta" / hashlib.sha256(b"desktop").hexdigest() / "meta.json"
+    meta.parent.mkdir(parents=True)
+    endpoints = {"docker": {"Host": address, "SkipTLSVerify": False}}
+    meta.write_text(json.dumps({"Name": "desktop", "Metadata": {}, "Endpoints": endpoints}))
+    monkeypatch.setenv("DOCKER_CONFIG", str(public_folder))
+    monkeypatch.delenv("DOCKER_HOST", raising=False)
+    with pytest.raises(ContainerError) as caught:
+        run_container(make_job("pass"), unpinned)
+    assert str(caught.value) == (
+        f"no Docker daemon answers at {address}: start it, or choose another one of docker context "
+        "ls with: docker context use"
+    )
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")
+def test_the_daemon_of_another_user_is_told_from_one_with_a_group(
+    unpinned: dict[str, Any],
+    make_job: Callable[[str], Job],
+    public_folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    """No group helps to reach a rootless one."""
+    closed = public_folder / "closed"
+    closed.mkdir(mode=0o700)
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{closed}/docker.sock")
+    description = container_jobs.describe(make_job("pass"), unpinned, None, (NOBODY, []))
+    process = container_jobs.start(description, public_folder)
+    said, _ = process.communicate(timeout=60)
+    assert process.returncode == container_jobs.REFUSED, said
+    wanted = f"(unix://{closed}/docker.sock): it is another user's; correct or unset DOCKER_HOST\n"
+    assert said.endswith(wanted)
+
+
+# --- a disk that is full ----------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ import errno
 import getpass
 import grp
 import os
+import stat
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
+from docker.context import ContextAPI
 from docker.errors import APIError, DockerException
 
 from tapeless.containers.errors import NO_SPACE, ContainerError
@@ -23,19 +25,34 @@ _UNIX = "unix://"
 
 def explain_connection(error: BaseException) -> ContainerError:
     """The error for a daemon that cannot be spoken to."""
-    address = os.environ.get("DOCKER_HOST") or f"{_UNIX}{_SOCKET}"
+    address, others = _find_address()
     numbers = set(_find_errnos(error))
     if numbers & {errno.EACCES, errno.EPERM}:
         group = _group_of(address.removeprefix(_UNIX))
-        return ContainerError(
-            f"this user may not use Docker ({address}): join the group {group} with: sudo usermod "
-            f"-aG {group} {_user()}; then log out and in again"
+        how = f"it is another user's; {others}"
+        if group is not None:
+            how = (
+                f"join the group {group} with: sudo usermod -aG {group} {_user()}; then log out "
+                "and in again"
+            )
+        return ContainerError(f"this user may not use Docker ({address}): {how}")
+    how = f"start it, or {others}"
+    if address == _UNIX + _SOCKET:
+        how = (
+            "start it: sudo systemctl start docker, or install it: docs/reference-route.md says how"
         )
-    how = "start it: sudo systemctl start docker, or install it: docs/reference-route.md says how"
-    if "DOCKER_HOST" in os.environ:
-        how = "start it, or correct or unset DOCKER_HOST"
     why = "" if numbers & {errno.ENOENT, errno.ECONNREFUSED} else f" ({error})"
     return ContainerError(f"no Docker daemon answers at {address}{why}: {how}")
+
+
+def _find_address() -> tuple[str, str]:
+    """Where Docker's library looks for the daemon, and how to make it look elsewhere."""
+    if address := os.environ.get("DOCKER_HOST"):
+        return address, "correct or unset DOCKER_HOST"
+    with suppress(DockerException):
+        if address := ContextAPI.kwargs_from_context().get("base_url"):
+            return str(address), "choose another one of docker context ls with: docker context use"
+    return _UNIX + _SOCKET, "set DOCKER_HOST to that of yours"
 
 
 def unknown_image(entry: ImageEntry) -> str:
@@ -131,11 +148,13 @@ def _find_errnos(error: BaseException | None) -> Iterator[int]:
         queue += [current.__cause__, current.__context__, *current.args]
 
 
-def _group_of(socket: str) -> str:
+def _group_of(socket: str) -> str | None:
+    """The group whose members may use a socket; None if it is for its owner alone."""
     try:
-        return grp.getgrgid(Path(socket).stat().st_gid).gr_name
+        status = Path(socket).stat()
+        return grp.getgrgid(status.st_gid).gr_name if status.st_mode & stat.S_IWGRP else None
     except (OSError, KeyError):
-        return "docker"
+        return None
 
 
 def _user() -> str:
