@@ -113,7 +113,8 @@ def test_however_containers_break_the_cause_is_said_and_a_later_run_ends_as_if_n
         ):
             assert failure.sentence in check_failure(project, run, video, rule)
             if failure.status is not None:
-                assert project.read_usage(rule, video)["status"] == failure.status
+                usage = project.read_usage(rule, video)
+                assert (usage["status"], usage["runs"]) == (failure.status, 1)
 
     project.refer(pose={"openpose": {"gpu": False}})  # an OpenPose for cards that sees none
     project.misbehave()
