@@ -476,21 +476,27 @@ def test_a_signal_removes_the_container_and_then_ends_the_job(
     assert json.loads(usage_file.read_text())["status"] == "stopped"
 
 
-@pytest.mark.parametrize("delay_s", [0.0, 0.1, 0.2, 0.3, 0.4, 0.6])
-def test_a_signal_at_any_moment_leaves_nothing(
-    delay_s: float,
+@pytest.mark.parametrize("moment", ["create", "attach", "start"])
+def test_a_signal_while_the_daemon_starts_the_container_leaves_nothing(
+    moment: str,
     make_job: Callable[..., Job],
     settings: dict[str, Any],
     client: docker.DockerClient,
+    public_folder: Path,
     output: Path,
 ):
-    """Also while the daemon makes the container, and before this process has heard of it."""
-    process = container_jobs.start(container_jobs.describe(make_job(SLEEP), settings), output)
-    time.sleep(0.3 + delay_s)  # Python starts, and loads its libraries
+    """The daemon tells of what it does at once, mostly before the job has its answer."""
+    usage_file = public_folder / "usage.json"
+    events = client.events(decode=True, filters={"type": "container", "event": moment})
+    job = container_jobs.describe(make_job(SLEEP), settings, usage_file)
+    process = container_jobs.start(job, output)
+    next(events)
     process.send_signal(signal.SIGTERM)
+    events.close()
     process.communicate(timeout=PATIENCE_S)
-    assert process.returncode != 0
+    assert process.returncode == 128 + signal.SIGTERM
     assert names(client) == set()
+    assert json.loads(usage_file.read_text())["status"] == "stopped"
 
 
 def test_what_a_killed_job_left_is_removed_by_the_next_and_nothing_else(

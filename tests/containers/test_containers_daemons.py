@@ -13,14 +13,14 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import docker
 import pytest
-from docker_daemon import find_obstacle, import_base, import_empty, run_daemon
+from docker_daemon import BASE_TAG, find_obstacle, import_base, import_empty, run_daemon
 
 import container_jobs
 from tapeless.containers import ContainerError, Job, Mount, run_container
@@ -29,14 +29,28 @@ NOBODY = 65534
 BUILT = {"program": ["python3", "-Sc"], "workdir": "/"}
 
 
-@pytest.fixture(scope="module")
-def remapped(request: pytest.FixtureRequest) -> Iterator[str]:
-    """A daemon whose containers' users are nobody's outside, as an administrator may want it."""
+@contextmanager
+def run_with_base(request: pytest.FixtureRequest, *, remapped: bool = False) -> Iterator[str]:
+    """A daemon with the base image."""
     if (obstacle := find_obstacle()) is not None:
         pytest.skip(obstacle)
     assert request.config.cache is not None
-    with run_daemon(nvidia=False, remapped=True) as address:
+    with run_daemon(nvidia=False, remapped=remapped) as address:
         import_base(address, request.config.cache.mkdir("containers"))
+        yield address
+
+
+@pytest.fixture(scope="module")
+def remapped(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A daemon whose containers' users are nobody's outside, as an administrator may want it."""
+    with run_with_base(request, remapped=True) as address:
+        yield address
+
+
+@pytest.fixture
+def ending(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A daemon that may be ended."""
+    with run_with_base(request) as address:
         yield address
 
 
@@ -65,8 +79,7 @@ def test_files_are_the_users_own_though_the_daemon_gives_its_containers_other_id
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("DOCKER_HOST", remapped)
-    image = "tapeless-test/base:1"
-    settings = configure(public_folder, image, id_of(remapped, image))
+    settings = configure(public_folder, BASE_TAG, id_of(remapped, BASE_TAG))
     run_container(make_job(f"open('{public_folder}/output/a', 'w')"), settings)
     assert (public_folder / "output/a").stat().st_uid == os.getuid()
 
@@ -78,39 +91,38 @@ def test_a_container_that_somebody_removes_is_said_to_be_lost(
     monkeypatch: pytest.MonkeyPatch,
 ):
     monkeypatch.setenv("DOCKER_HOST", remapped)
-    image = "tapeless-test/base:1"
     client = docker.DockerClient(remapped)
 
     def remove(_: str) -> None:
         for container in client.containers.list():
             container.remove(force=True)
 
-    settings = configure(public_folder, image, id_of(remapped, image))
+    settings = configure(public_folder, BASE_TAG, id_of(remapped, BASE_TAG))
     job = make_job("import time; print('at work'); time.sleep(100)")
     with pytest.raises(ContainerError, match="somebody removed the container"):
         run_container(job, settings, listener=remove)
 
 
 def test_a_daemon_that_ends_in_the_middle_of_a_job_ends_the_job(
-    remapped: str,
+    ending: str,
     make_job: Callable[[str], Job],
     public_folder: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    """The last test that uses this daemon: as after `systemctl stop docker`."""
-    monkeypatch.setenv("DOCKER_HOST", remapped)
-    image = "tapeless-test/base:1"
-    settings = configure(public_folder, image, id_of(remapped, image))
-    daemon = int((Path(remapped.removeprefix("unix://")).parent / "pid").read_text())
+    """As after `systemctl stop docker`."""
+    monkeypatch.setenv("DOCKER_HOST", ending)
+    settings = configure(public_folder, BASE_TAG, id_of(ending, BASE_TAG))
+    daemon = int((Path(ending.removeprefix("unix://")).parent / "pid").read_text())
     job = make_job("import time; print('at work'); time.sleep(100)")
-    with pytest.raises(ContainerError, match=r"stopped answering|was killed|failed"):
+    sentence = "the Docker daemon stopped answering while it was to run openpose: look at its log"
+    with pytest.raises(ContainerError, match=sentence):
         run_container(
             job,
             settings,
             usage_file=public_folder / "usage.json",
             listener=lambda _: os.kill(daemon, signal.SIGTERM),
         )
-    assert json.loads((public_folder / "usage.json").read_text())["status"] in ("lost", "failed")
+    assert json.loads((public_folder / "usage.json").read_text())["status"] == "lost"
 
 
 # --- daemons that are not there ---------------------------------------------------------------
