@@ -57,4 +57,5 @@ onstart:
 
 
 onerror:
+    end_leftovers()
     explain_failure()

@@ -14,7 +14,7 @@ if str(SCRIPTS) not in sys.path:
 
 from tapeless.configuration import find_config_faults, find_faults, with_defaults
 from tapeless.containers.images import locate_images
-from tapeless.doctor import Situation, find_obstacles
+from tapeless.doctor import Situation, clear_leftovers, find_obstacles
 from tapeless.forgetting import are_forgotten
 from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
 from tapeless.needs import find_image_faults
@@ -158,6 +158,11 @@ def check_machine():
             f"Nothing was run: {len(obstacles)} thing(s) that the jobs need are missing here.\n"
             f"{lines}\n`{tapeless('doctor')}` checks again; docs/doctor.md explains each."
         )
+
+
+def end_leftovers():
+    """Keeps the container of a job that was killed from computing on for nobody."""
+    clear_leftovers(Situation(config, SCRIPTS.parent, is_elsewhere=not workflow.local_exec))
 
 
 def explain_failure():

@@ -58,8 +58,13 @@ def find_obstacles(situation: Situation) -> list[Finding]:
 
     What killed jobs left behind is removed first: it may still hold a card's memory.
     """
-    examine(situation, [Check("leftovers", _remove_leftovers)])
+    clear_leftovers(situation)
     return [finding for finding in examine(situation) if finding.verdict is Verdict.FAILED]
+
+
+def clear_leftovers(situation: Situation) -> None:
+    """Ends what killed jobs left behind in containers, if jobs use any; it raises nothing."""
+    examine(situation, [Check("leftovers", _remove_leftovers)])
 
 
 def _remove_leftovers(situation: Situation) -> Iterable[Finding]:
