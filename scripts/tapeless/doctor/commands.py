@@ -74,7 +74,7 @@ def doctor(
     """Check whether this machine has what the chosen configuration needs.
 
     Every line that says FAILED ends with the command or the page that mends it; then the exit
-    status is 1. Nothing is run or changed.
+    status is 1. Nothing is installed or changed.
     """
     with with_options(join_options(configfiles, settings)), _in_project():
         keys = _parse_settings(settings)
