@@ -2,6 +2,7 @@
 import os
 import shlex
 import sys
+import time
 from pathlib import Path
 
 import yaml
@@ -17,6 +18,7 @@ from tapeless.containers.images import locate_images
 from tapeless.doctor import Situation, clear_leftovers, find_obstacles
 from tapeless.forgetting import are_forgotten
 from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
+from tapeless.logs import find_failures
 from tapeless.needs import find_image_faults
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
@@ -121,6 +123,9 @@ def packages_of(environment):
     return local(os.path.relpath(SCRIPTS.parent / "envs" / f"{environment}.yaml"))
 
 
+RUN_STARTED_S = time.time()
+
+
 def take_run():
     """Keeps other runs out of this folder, and ends what a killed one left behind."""
     try:
@@ -166,11 +171,21 @@ def end_leftovers():
 
 
 def explain_failure():
-    """Says that the reports are not those of this run, and how to go on."""
-    summary = workflow.pathvars.apply("<results>/summary.csv")
-    stale = f" {summary} is still that of an earlier run." if Path(summary).exists() else ""
-    logger.error(
+    """Says last what failed and why, that the reports are not those of this run, how to go on."""
+    logs = Path(workflow.pathvars.apply("<logs>"))
+    failures = "".join(
+        f"\n  - {failure.log.relative_to(logs).with_suffix('')}: {failure.said}\n"
+        f"    its log: {failure.log}"
+        for failure in find_failures(logs, since=RUN_STARTED_S)
+    )
+    happened = (
         "Some jobs failed because of this machine or of a fault in tapeless, not of the videos "
-        f"(those have rows that say so). What failed, and its log, is shown above.{stale} "
-        "Finished results are kept: the same command goes on from there."
+        f"(those have rows that say so):{failures}\n"
+        if failures
+        else "The run ended before all was done. "
+    )
+    summary = workflow.pathvars.apply("<results>/summary.csv")
+    stale = f"{summary} is still that of an earlier run. " if Path(summary).exists() else ""
+    logger.error(
+        f"{happened}{stale}Finished results are kept: the same command goes on from there."
     )
