@@ -16,6 +16,7 @@ SCRIPTS = Path(__file__).parents[1] / "scripts"
 
 TAKE = """
 import logging, os, pynvml, sys
+import tapeless.containers.docker, tapeless.containers.host  # which a user may not be able to read
 from tapeless.gpus import take_gpus
 os.umask(int(sys.argv[2]))
 os.setuid(int(sys.argv[3]))
