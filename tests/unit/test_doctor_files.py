@@ -58,11 +58,38 @@ class TestWeights:
             found=f"no models/{OPENPOSE_FILES[0]}",
             remedy="containers/openpose/README.md",
         )
+        (folder / "data").mkdir()
         findings = look("estimate_shape", shape=SHAPY)["SHAPY data"]
         assert len(findings) == 10
         assert [finding.verdict for finding in findings] == 8 * ["FAILED"] + 2 * ["unknown"]
         assert_failed(findings[0], found=f"no data/{CHECKPOINT}", remedy="shapy.is.tue.mpg.de")
         assert all("docs/reference-route.md" in finding.remedy for finding in findings)
+
+    @pytest.mark.parametrize(
+        ("groups", "name", "found"),
+        [
+            ({"shape": SHAPY}, "SHAPY data", "no folder data (shape.shapy.data)"),
+            ({"pose": OPENPOSE}, "OpenPose models", "no folder models (pose.openpose.models)"),
+        ],
+    )
+    def test_a_folder_that_is_missing_is_one_line(self, groups: dict, name: str, found: str):
+        finding = only(look("estimate_pose", "estimate_shape", **groups), name)
+        assert_failed(finding, found=found, remedy=f"correct {found.split('(')[1][:-1]}")
+
+    @pytest.mark.parametrize(
+        ("given", "meant"), [("shapy", "shapy/data"), ("shapy/data/body_models", "shapy/data")]
+    )
+    def test_files_one_level_up_or_down_are_found(self, folder: Path, given: str, meant: str):
+        make_download(folder / "shapy/data")
+        shape = SHAPY | {"shapy": {"data": given}}
+        finding = only(look("estimate_shape", shape=shape), "SHAPY data")
+        assert_failed(finding, found=given, remedy=f"did you mean {folder / meant}?")
+
+    def test_a_folder_in_which_one_file_is_missing_is_the_right_one(self, folder: Path):
+        (make_download(folder / "data") / CHECKPOINT).unlink()
+        (folder / "data/old").mkdir()
+        finding = only(look("estimate_shape", shape=SHAPY), "SHAPY data")
+        assert_failed(finding, found=f"no data/{CHECKPOINT}", remedy="shapy.is.tue.mpg.de")
 
     def test_an_empty_file_is_none(self, folder: Path):
         write(folder / "models" / OPENPOSE_FILES[0], b"")
@@ -100,7 +127,7 @@ class TestWeights:
     def test_other_machines_may_have_what_is_not_here(self):
         situation = {"is_elsewhere": True}
         for finding in look("estimate_shape", shape=SHAPY, situation=situation)["SHAPY data"]:
-            assert_unknown(finding, "no data/")
+            assert_unknown(finding, "no folder data")
 
     def test_none_are_needed_for_stages_that_do_not_run(self):
         findings = look("draw_video", pose=OPENPOSE, shape=SHAPY)
