@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import pty
 import re
 import shlex
 import shutil
 import subprocess
 import sys
+import termios
 from pathlib import Path
 
 import pandas as pd
@@ -121,6 +124,13 @@ def test_run_hands_folders_on_whatever_their_names(
     }
 
 
+def _read_terminal(descriptor: int) -> bytes:
+    try:
+        return os.read(descriptor, 4096)
+    except OSError:  # the program has ended
+        return b""
+
+
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder to run Snakemake in: the configuration and the images of tapeless, and Apptainer."""
@@ -149,6 +159,22 @@ class TestDoctor:
         assert line.startswith("results ")
         assert "pathvars.results: another folder" in line.split(" -> ")[-1]
         assert "1 thing(s) to mend before mediapipe and anny can run" in said.output
+
+    def test_on_a_terminal_no_line_is_wider_than_it(self, folder: Path) -> None:
+        command = [sys.executable, "-c", "from tapeless.cli import main; main()", "doctor"]
+        command += ["--config", "pose={backend: openpose}"]
+        here, there = pty.openpty()
+        termios.tcsetwinsize(there, (24, 60))
+        environment = {k: v for k, v in os.environ.items() if k not in ("COLUMNS", "NO_COLOR")}
+        with subprocess.Popen(command, stdin=there, stdout=there, env=environment) as process:
+            os.close(there)
+            said = b"".join(iter(lambda: _read_terminal(here), b"")).decode()
+        os.close(here)
+        assert process.returncode == 1
+        assert "\x1b[31mFAILED" in said
+        table = re.sub(r"\x1b\[\d+m", "", said).split("\r\n\r\n")[0]
+        words = [line for line in table.splitlines() if len(line) > 60]
+        assert all(" " not in line[30:].strip() for line in words), words
 
     def test_it_examines_the_route_that_is_chosen(self, folder: Path) -> None:
         said = call("doctor", "--configfile", ROOT / "config/reference.yaml")

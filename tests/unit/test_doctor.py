@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 import yaml
 from snakemake.utils import update_config
@@ -98,6 +99,21 @@ class TestTable:
             "long name  FAILED   gone away -> apt-get it",
             "b          unknown  perhaps",
         ]
+
+    def test_a_terminal_has_wrapped_lines_and_red_failures(self):
+        gone = failed("long name", "the file that was there is gone", "apt-get it and run it again")
+        table = format_table([ok("a", "1.0"), gone], width=40)
+        assert table.replace(click.style("FAILED ", fg="red"), "<red> ").splitlines() == [
+            "a          ok       1.0",
+            "long name  <red>   the file that was",
+            "                    there is gone",
+            "                    -> apt-get it and",
+            "                       run it again",
+        ]
+
+    def test_a_path_is_not_broken_on_a_narrow_terminal(self):
+        path = "/a-long-folder/of-a-study/file.npz"
+        assert path in format_table([failed("name", path, "it")], width=10)
 
     def test_nothing_found_is_no_table(self):
         assert format_table([]) == ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 from collections.abc import Sequence
 from contextlib import chdir
 from pathlib import Path
@@ -81,7 +83,7 @@ def doctor(
         situation, findings = read_situation(PROJECT, configfiles, keys, use_conda)
         if situation is not None:
             findings += examine(situation)
-    click.echo(format_table(findings))
+    click.echo(format_table(findings, _terminal_width()))
     click.echo(f"\n{_sum_up(situation, findings)}")
     if any(finding.verdict is Verdict.FAILED for finding in findings):
         context.exit(1)
@@ -117,6 +119,11 @@ def pin_images(
 def _in_project() -> chdir[Path]:
     """The folder that Snakemake would run in: this one if it holds a configuration."""
     return chdir(Path.cwd() if USUAL_CONFIG.exists() else PROJECT)
+
+
+def _terminal_width() -> int | None:
+    """Columns of the terminal; None if it is none that is written to."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
 def _sum_up(situation: Situation | None, findings: Sequence[Finding]) -> str:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+import textwrap
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
+
+import click
+
+_LEAST_WIDTH = 20
+"""Columns of what was found, on however narrow a terminal."""
 
 
 class Verdict(StrEnum):
@@ -56,13 +62,36 @@ def unknown(name: str, found: str, remedy: str = "") -> Finding:
     return Finding(name, Verdict.UNKNOWN, found, remedy)
 
 
-def format_table(findings: Iterable[Finding]) -> str:
-    """All findings, a line each."""
+def format_table(findings: Iterable[Finding], width: int | None = None) -> str:
+    """All findings, a line each.
+
+    With the `width` of a terminal, in columns, lines are wrapped below what was found, what mends a
+    fault has a line of its own, and failures are red.
+    """
     findings = list(findings)
-    width = max((len(finding.name) for finding in findings), default=0)
-    return "\n".join(
-        f"{finding.name:{width}}  {finding.verdict:7}  {finding.describe()}" for finding in findings
-    )
+    longest = max((len(finding.name) for finding in findings), default=0)
+    lines = []
+    for finding in findings:
+        head, verdict = f"{finding.name:{longest}}  ", f"{finding.verdict:7}"
+        if width is None:
+            lines.append(f"{head}{verdict}  {finding.describe()}")
+            continue
+        indent = len(head) + len(verdict) + 2
+        is_failure = finding.verdict is Verdict.FAILED
+        shown = click.style(verdict, fg="red") if is_failure else verdict
+        text = f"\n{' ' * indent}".join(_wrap(finding, max(_LEAST_WIDTH, width - indent)))
+        lines.append(f"{head}{shown}  {text}")
+    return "\n".join(lines)
+
+
+def _wrap(finding: Finding, width: int) -> list[str]:
+    """What was found, then what mends it, in lines of so many columns; no word is broken."""
+    wrapper = textwrap.TextWrapper(width, break_long_words=False, break_on_hyphens=False)
+    lines = wrapper.wrap(finding.found)
+    if finding.remedy:
+        wrapper.subsequent_indent = "   "
+        lines += wrapper.wrap(f"-> {finding.remedy}")
+    return lines
 
 
 @dataclass(frozen=True)
