@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import socket
 import sys
 from collections.abc import Iterator
@@ -53,9 +54,11 @@ def look_at(**containers: Any) -> dict[str, list[Finding]]:
 
 
 class TestImages:
-    def test_one_without_a_digest_is_to_be_pinned(self):
+    def test_one_without_a_digest_is_to_be_built_and_pinned(self):
+        """Also where Docker is down, and cannot be asked for it."""
         finding = only(look_at(), "image openpose")
-        assert_failed(finding, found="no digest", remedy="tapeless pin openpose")
+        remedy = "containers/openpose/README.md, then tapeless pin openpose"
+        assert_failed(finding, found="no digest", remedy=remedy)
 
     def test_a_file_that_is_missing_is_named(self):
         finding = only(look_at(images="none.yaml"), "images")
@@ -181,6 +184,18 @@ class TestHost:
     def test_a_program_that_is_not_named_fails(self):
         finding = only(look_at(runtime="host"), "image openpose")
         assert_failed(finding, found="does not say what to run", remedy="openpose/README.md")
+
+    @pytest.mark.parametrize("program", [None, "/no/openpose.bin"])
+    def test_nothing_is_to_be_pinned(self, program: str | None):
+        """The host has no digests."""
+        write_images(openpose={"host": {"program": program}})
+        assert "tapeless pin" not in only(look_at(runtime="host"), "image openpose").remedy
+
+    @pytest.mark.parametrize("program", ["openpose", "shapy"])
+    def test_the_page_of_each_program_says_what_to_write(self, program: str):
+        text = (ROOT / f"containers/{program}/README.md").read_text(encoding="utf-8")
+        (line,) = re.findall(r"^host: .*", text, flags=re.MULTILINE)
+        assert set(yaml.safe_load(line)["host"]) == {"program", "workdir"}
 
     def test_a_program_that_is_not_there_fails(self):
         write_images(openpose={"host": {"program": "/no/openpose.bin"}})

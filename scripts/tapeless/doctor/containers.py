@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tapeless.containers import ContainerError, Job, Mount, load_images, pinned_digest, read_digest
+from tapeless.containers.images import ImageEntry, find_entry
 from tapeless.containers.jobs import Plan, make_plan
 from tapeless.doctor.findings import Finding, Verdict, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
@@ -114,23 +115,32 @@ def _check_pin(program: str, settings: Mapping[str, Any]) -> Finding:
     """What can be told of an image without its runtime."""
     name = f"image {program}"
     if settings["runtime"] != "host" and pinned_digest(program, settings) is None:
-        return failed(name, f"no digest in {settings['images']}", tapeless("pin", program))
+        return _no_digest(find_entry(program, settings), settings)
     return unknown(name, "not looked for")
+
+
+def _no_digest(entry: ImageEntry, settings: Mapping[str, Any]) -> Finding:
+    return failed(f"image {entry.name}", f"no digest in {settings['images']}", _get_image(entry))
+
+
+def _get_image(entry: ImageEntry) -> str:
+    """What makes an image one that jobs run."""
+    return f"{entry.page}, then {tapeless('pin', entry.name)}"
 
 
 def _check_image(plan: Plan, may_pull: bool) -> Finding:
     """What a job would find, by what it would do."""
     settings, entry = plan.settings, plan.entry
     name = f"image {entry.name}"
-    remedy = f"{entry.page}, then {tapeless('pin', entry.name)}"
-    if settings["runtime"] != "host" and pinned_digest(entry.name, settings) is None:
-        return failed(name, f"no digest in {settings['images']}", remedy)
+    is_image = settings["runtime"] != "host"
+    if is_image and pinned_digest(entry.name, settings) is None:
+        return _no_digest(entry, settings)
     try:
         found = importlib.import_module(f"tapeless.containers.{settings['runtime']}").prepare(plan)
     except ContainerError as error:
         if may_pull and not _is_named_here(plan):
             return unknown(name, f"{entry.docker.image} is not here; the first job fetches it")
-        return failed(name, str(error), remedy)
+        return failed(name, str(error), _get_image(entry) if is_image else entry.page)
     if found.digest is None:
         return ok(f"program {entry.name}", " ".join(entry.host_program or ()))
     return ok(name, f"{found.image} {found.digest[:_DIGITS]}")
