@@ -282,8 +282,27 @@ class TestPin:
         assert why in said.output
         assert sorted(folder.rglob("*")) == before
 
-    def test_no_program_is_a_mistake(self) -> None:
-        assert self.pin().exit_code == 2
+    def test_what_can_be_pinned_is_and_every_fault_is_said(self) -> None:
+        said = self.pin("shapy", "openpoze", "openpose", "openpoze")
+        assert said.exit_code == 1
+        assert re.search(r"^openpose, apptainer: sha256:", said.output, flags=re.MULTILINE)
+        faults = [line for line in said.output.splitlines() if line.startswith("Error: ")]
+        assert len(faults) == 2
+        for fault, why in zip(faults, ["names no image", "did you mean openpose?"], strict=True):
+            assert why in fault
+
+    def test_without_a_program_it_is_all_of_the_route(self) -> None:
+        runtime = ("--config", "containers={runtime: apptainer}")
+        assert call("pin", "--config", "pose={backend: openpose}", *runtime).exit_code == 0
+        said = call("pin", "--configfile", ROOT / "config/reference.yaml", *runtime)
+        assert said.exit_code == 1
+        assert re.search(r"^openpose, apptainer: .*as it was", said.output, flags=re.MULTILINE)
+        assert "shapy" in said.output
+
+    def test_a_route_without_containers_has_nothing_to_pin(self) -> None:
+        said = self.pin()
+        assert said.exit_code == 1
+        assert "nothing to pin" in said.output
 
 
 def test_help_names_every_command() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import chdir
 from pathlib import Path
 from typing import Any
@@ -90,30 +90,50 @@ def doctor(
 
 
 @click.command("pin")
-@click.argument("programs", nargs=-1, required=True)
+@click.argument("programs", nargs=-1)
 @_Configfiles
 @_Settings
+@click.pass_context
 def pin_images(
-    programs: tuple[str, ...], configfiles: tuple[Path, ...], settings: tuple[str, ...]
+    context: click.Context,
+    programs: tuple[str, ...],
+    configfiles: tuple[Path, ...],
+    settings: tuple[str, ...],
 ) -> None:
     """Write down which image of each PROGRAM jobs run: the one on this machine, and no other.
 
-    Give the same --configfile as to snakemake: runtime and images are those of the configuration.
+    Without a PROGRAM: all that the configuration asks for. Give the same --configfile as to
+    snakemake: runtime and images are those of the configuration.
     """
     with with_options(join_options(configfiles, settings)), _in_project():
         situation, findings = read_situation(PROJECT, configfiles, _parse_settings(settings))
         if situation is None:
             raise click.ClickException(format_table(findings))
-        for program in programs:
-            try:
-                pinned = pin(program, situation.config["containers"])
-            except (ContainerError, OSError) as error:
-                raise click.ClickException(str(error)) from error
-            runtime = situation.config["containers"]["runtime"]
-            before = (
-                "as it was" if pinned.before == pinned.now else f"was {pinned.before or 'none'}"
+        chosen = programs or situation.programs
+        if not chosen:
+            raise click.ClickException(
+                f"{_name_route(situation)} run in no container: there is nothing to pin. For "
+                "another route, give its --configfile, such as config/reference.yaml"
             )
-            click.echo(f"{program}, {runtime}: {pinned.now} in {pinned.file} ({before})")
+        faults = _pin_all(chosen, situation.config["containers"])
+    for fault in faults:
+        click.echo(f"Error: {fault}", err=True)
+    if faults:
+        context.exit(1)
+
+
+def _pin_all(programs: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
+    """Pins what can be pinned and says so; what bars the way of the others, each once."""
+    faults: dict[str, None] = {}
+    for program in programs:
+        try:
+            pinned = pin(program, settings)
+        except (ContainerError, OSError) as error:
+            faults[str(error)] = None
+            continue
+        before = "as it was" if pinned.before == pinned.now else f"was {pinned.before or 'none'}"
+        click.echo(f"{program}, {settings['runtime']}: {pinned.now} in {pinned.file} ({before})")
+    return list(faults)
 
 
 def _in_project() -> chdir[Path]:
@@ -130,7 +150,11 @@ def _sum_up(situation: Situation | None, findings: Sequence[Finding]) -> str:
     failures = sum(finding.verdict is Verdict.FAILED for finding in findings)
     if situation is None:
         return "The configuration cannot be understood, so nothing else was checked."
-    route = f"{situation.config['pose']['backend']} and {situation.config['shape']['backend']}"
+    route = _name_route(situation)
     if failures:
         return f"{failures} thing(s) to mend before {route} can run; docs/doctor.md explains each."
     return f"{route} can run here, as far as can be told."
+
+
+def _name_route(situation: Situation) -> str:
+    return f"{situation.config['pose']['backend']} and {situation.config['shape']['backend']}"
