@@ -13,6 +13,8 @@ from typing import Any
 import click
 import pytest
 import yaml
+from snakemake.common.configfile import load_configfile
+from snakemake.exceptions import WorkflowError
 from snakemake.utils import update_config
 
 from examined import ROOT, assert_failed, assert_ok, assert_unknown, configure
@@ -190,7 +192,7 @@ class TestRoute:
         [
             ("{", "own.yaml: "),
             ("[]", "own.yaml: it must hold keys and values"),
-            ("", "own.yaml: it must hold keys and values"),
+            ("# nothing", "own.yaml: it is empty: write {} into it"),
             ("sampling: 3", "sampling must be a group of keys"),
             ("shape: {device: tpu}", "shape.device must be one of cpu, cuda"),
             ("posse: {}", "unknown key posse (did you mean pose?)"),
@@ -202,6 +204,13 @@ class TestRoute:
         situation, (finding,) = read_situation(ROOT, [write(tmp_path / "own.yaml", content)])
         assert situation is None
         assert_failed(finding, found=found, remedy="config/README.md")
+
+    def test_a_file_that_changes_nothing_holds_braces(self, folder: Path):
+        assert self.read(write(folder / "own.yaml", "{}")).config == self.read().config
+
+    def test_an_empty_file_is_refused_as_snakemake_refuses_it(self, folder: Path):
+        with pytest.raises(WorkflowError, match="keys at top level"):
+            load_configfile(write(folder / "own.yaml", "# nothing"))
 
     def test_a_folder_without_config_yaml_may_have_another_file(self, folder: Path):
         (folder / "config/config.yaml").unlink()

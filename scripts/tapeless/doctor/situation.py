@@ -127,6 +127,8 @@ def merge(config: dict[str, Any], other: Mapping[str, Any]) -> None:
 
 def _read_mapping(path: Path) -> Mapping[str, Any]:
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    if content is None:  # Snakemake would refuse it, too
+        raise ValueError("it is empty: write {} into it if nothing is to differ")
     if not isinstance(content, Mapping):
         raise ValueError("it must hold keys and values")
     return content
