@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import copy
 import difflib
+import json
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 import yaml
@@ -133,10 +134,30 @@ def _describe(error: ValidationError) -> Iterator[str]:
     if error.validator == "additionalProperties":
         known = _schema_of(error)["properties"]
         given: Mapping[object, object] = cast(Any, error.instance)
-        for key in sorted(str(key) for key in given if key not in known):
-            yield f"unknown key {f'{name}.' if name else ''}{key}{did_you_mean(key, known)}"
+        for key in sorted((key for key in given if key not in known), key=str):
+            path = [*map(str, error.absolute_path), *str(key).split(".")]
+            is_path = _has_key(_schema_of(error), str(key).split("."))
+            hint = _write_out(path, given[key]) if is_path else did_you_mean(str(key), known)
+            yield f"unknown key {f'{name}.' if name else ''}{key}{hint}"
         return
     yield f"{name or 'the configuration'} must be {_describe_demand(error)}, is {_show(error)}"
+
+
+def _has_key(schema: Schema, path: Sequence[str]) -> bool:
+    """Whether there is a key below the one before, and so on, from a group with this schema."""
+    part: Schema | None = schema
+    for key in path:
+        part = part.get("properties", {}).get(key) if part else None
+    return part is not None
+
+
+def _write_out(path: Sequence[str], value: object) -> str:
+    """What to add to "unknown key a.b": how a key in a group is written."""
+    value = json.loads(json.dumps(value, default=str))  # Snakemake's groups may be no plain ones
+    for key in reversed(path[1:]):
+        value = {key: value}
+    flow = yaml.safe_dump(value, default_flow_style=True, width=math.inf).strip()
+    return f" (write '{path[0]}={flow}' after --config, or {path[0]}: {flow} in a file)"
 
 
 def _describe_demand(error: ValidationError) -> str:

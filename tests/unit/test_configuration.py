@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -90,6 +91,11 @@ def test_every_key_is_explained_in_the_manual(name: str):
         ({"videos": ""}, "videos must be given, is ''"),
         ({"pathvars": {"results": 3}}, "pathvars.results must be text, is 3"),
         ({"pathvars": {"results": ""}}, "pathvars.results must be given, is ''"),
+        (
+            {"sampling.ffmpeg": OrderedDict(a=1)},
+            "unknown key sampling.ffmpeg (write 'sampling={ffmpeg: {a: 1}}' after --config, or "
+            "sampling: {ffmpeg: {a: 1}} in a file)",
+        ),
         ({"pathvars": {"result": "x"}}, "unknown key pathvars.result (did you mean results?)"),
         (
             {"containers": {"ulimits": {"stack": "big"}}},

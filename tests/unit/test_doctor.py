@@ -205,6 +205,23 @@ class TestRoute:
         assert situation is None
         assert_failed(finding, found=found, remedy="config/README.md")
 
+    @pytest.mark.parametrize(
+        ("key", "value", "written"),
+        [
+            ("shape.device", "cuda", "'shape={device: cuda}'"),
+            ("pose.openpose.models", "/m", "'pose={openpose: {models: /m}}'"),
+            ("shape.devise", "cuda", "(known: "),
+            ("device.shape", "cuda", "(known: "),
+        ],
+    )
+    def test_a_key_of_a_group_given_with_a_point_is_written_out(
+        self, key: str, value: str, written: str
+    ):
+        situation, (finding,) = read_situation(ROOT, settings={key: value})
+        assert situation is None
+        assert_failed(finding, found=f"unknown key {key} ", remedy="config/README.md")
+        assert written in finding.found
+
     def test_a_file_that_changes_nothing_holds_braces(self, folder: Path):
         assert self.read(write(folder / "own.yaml", "{}")).config == self.read().config
 
