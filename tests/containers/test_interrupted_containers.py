@@ -104,12 +104,15 @@ def test_a_run_stopped_or_killed_in_the_middle_of_a_container_is_gone_on_with(
 
     run, second = start_until_hangs("shapy")  # all of a run is killed at once
     assert len(second) == 1
+    left = find_container(project, "shapy")
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
     assert ids(workstation) == bystanders | second
 
     run, third = start_until_hangs("shapy")  # the job alone is killed, as for want of memory
     assert len(third) == 1
+    said = (project.folder / "run.log").read_text(encoding="utf-8")
+    assert f"removing container {left.name}, left behind by a killed job" in said
     for process in project.scripts_at_work():
         process.kill()
     assert run.wait(PATIENCE_S) != 0

@@ -157,7 +157,7 @@ class TestByHand:
             hands=False,
             pictures=False,
         )
-        own = list(build_arguments(Path("/work/frames"), Path("/models"), Path("/work"), options))
+        own = list(build_arguments(Path("/job/frames"), Path("/models"), Path("/job"), options))
         assert f"{entry.workdir}/{words[0]}" == entry.program[0]
         assert sorted(zip(words[1::2], words[2::2], strict=True)) == sorted(
             zip(own[::2], own[1::2], strict=True)
@@ -169,7 +169,7 @@ class TestByHand:
         workplace = Workplace(Path("/place"), Path("/data"), "/opt/shapy/data")
         own = [
             # a page has one folder for what jobs have three for
-            re.sub(r"/place/(inputs|work(?=/))/?", "/work/", word).rstrip("/")
+            re.sub(r"/place/(inputs|work(?=/))/?", "/job/", word).rstrip("/")
             for word in workplace.arguments(meshes=False, pictures=False)
         ]
         assert tuple(words[: len(entry.program)]) == entry.program

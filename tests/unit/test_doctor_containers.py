@@ -241,3 +241,13 @@ class TestVolumes:
         finding = only(look_at(runtime="host", mounts_file=str(folder / "mounts.yaml")), "volumes")
         assert_failed(finding, found="must be a list", remedy="containers.*")
         assert "\n" not in finding.describe()
+
+
+class TestMemory:
+    def test_more_than_this_machine_has_is_said_and_stops_nobody(self):
+        finding = only(look_at(runtime="host", memory_mb=10**9), "memory")
+        assert_unknown(finding, "containers.memory_mb is 1000000000, and this machine has ")
+        assert "containers.memory_mb" in finding.remedy
+
+    def test_what_it_has_needs_no_line(self):
+        assert "memory" not in look_at(runtime="host", memory_mb=16)

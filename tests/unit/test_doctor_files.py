@@ -149,6 +149,21 @@ class TestBodyModel:
         assert "body model" not in look("estimate_shape", shape=SHAPY)
 
 
+class TestVideos:
+    def test_none_yet_is_said_and_stops_nobody(self, folder: Path):
+        finding = only(look("draw_video", videos="nowhere"), "videos")
+        assert_unknown(finding, "no folder nowhere")
+        (folder / "nowhere").mkdir()
+        assert_unknown(only(look("draw_video", videos="nowhere"), "videos"), "none yet in nowhere/")
+        write(folder / "config/videos.tsv")
+        findings = look("draw_video")
+        assert_unknown(only(findings, "videos"), "none yet in config/videos.tsv")
+        assert "videos" not in only(findings, "disk space").found
+
+    def test_videos_that_are_there_need_no_line(self):
+        assert "videos" not in look("draw_video", situation={"videos": videos(1)})
+
+
 class TestResults:
     def test_their_folder_need_not_be_there_yet(self, folder: Path):
         finding = only(look("draw_video", situation={"results": folder / "a/b/c"}), "results")

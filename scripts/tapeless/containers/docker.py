@@ -125,7 +125,8 @@ def _remove_leftovers(client: docker.DockerClient) -> int:
     found = client.api.containers(all=True, filters={"label": [f"{LABEL_PREFIX}pid"]})
     leftovers = [container for container in found if is_leftover(container["Labels"])]
     for container in leftovers:
-        log.warning("removing container %s, left behind by a killed job", container["Names"])
+        names = ", ".join(name.lstrip("/") for name in container["Names"])
+        log.warning("removing container %s, left behind by a killed job", names)
         _remove(client, container["Id"])
     return len(leftovers)
 

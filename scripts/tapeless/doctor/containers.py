@@ -6,6 +6,7 @@ What a job's own preparation says is what is found here, so that both are equall
 from __future__ import annotations
 
 import importlib
+import os
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -56,6 +57,7 @@ def _check_here(
         yield failed("volumes", str(error), _KEYS)
         return
     yield ok("volumes", _describe_volumes(plans[0], settings))
+    yield from _check_memory(settings["memory_mb"])
     if runtime.verdict is not Verdict.OK:
         yield from (_check_pin(program, settings) for program in programs)
         return
@@ -64,6 +66,14 @@ def _check_here(
         from tapeless.doctor.nvidia import check_nvidia  # needs Docker's library, as Docker does
 
         yield check_nvidia(plans[0].labels)
+
+
+def _check_memory(asked_mb: int) -> Iterator[Finding]:
+    """A limit that this machine cannot keep: nothing ends a job before the kernel ends others."""
+    memory_mb = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2**20
+    if asked_mb > memory_mb:
+        found = f"containers.memory_mb is {asked_mb}, and this machine has {memory_mb} MB"
+        yield unknown("memory", found, "containers.memory_mb: less than that")
 
 
 def _plan(program: str, settings: Mapping[str, Any]) -> Plan:

@@ -1,4 +1,4 @@
-"""The folder of results: writable, and with room for what the videos will make."""
+"""Videos to measure, and the folder of results: writable, and with room for what they make."""
 
 from __future__ import annotations
 
@@ -22,6 +22,19 @@ _FRAME_PER_PX = 1.4
 _PICTURE_PER_PX = 0.3  # blurred, with its silhouette
 
 
+def check_videos(situation: Situation) -> Iterator[Finding]:
+    """Whether there are any; they may yet come."""
+    if situation.videos:
+        return
+    sheet, folder = situation.config["sheet"], situation.config["videos"]
+    if sheet is not None and Path(sheet).exists():
+        yield unknown("videos", f"none yet in {sheet}")
+    elif Path(folder).is_dir():
+        yield unknown("videos", f"none yet in {folder}/")
+    else:
+        yield unknown("videos", f"no folder {folder}", "make it, or correct the key videos")
+
+
 def check_results(situation: Situation) -> Iterator[Finding]:
     """Writes where the results go; what it writes is gone at once."""
     folder = _existing(situation.results)
@@ -43,6 +56,9 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
     usage = shutil.disk_usage(_existing(situation.results))
     if usage.total == 0:  # as some file systems have it that are no disk
         yield unknown("disk space", "the file system does not say how much there is")
+        return
+    if not situation.videos:
+        yield ok("disk space", f"{_amount(usage.free)} free")
         return
     free, needed = usage.free, estimate_bytes(situation, len(videos))
     found = f"{_amount(free)} free; about {_amount(needed)} for {len(videos)} videos to measure"

@@ -11,7 +11,7 @@ from tapeless.containers import remove_leftovers
 from tapeless.doctor.body_model import check_body_model
 from tapeless.doctor.cards import check_cards, check_torch
 from tapeless.doctor.containers import check_containers
-from tapeless.doctor.disk import check_disk, check_results
+from tapeless.doctor.disk import check_disk, check_results, check_videos
 from tapeless.doctor.findings import Finding, Verdict, unknown
 from tapeless.doctor.media import check_media
 from tapeless.doctor.rendering import check_rendering
@@ -30,6 +30,7 @@ class Check:
 
 
 CHECKS = (
+    Check("videos", check_videos),
     Check("Python", check_python),
     Check("packages", check_packages),
     Check("Snakemake", check_snakemake),
