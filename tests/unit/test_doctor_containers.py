@@ -106,6 +106,16 @@ class TestDocker:
         assert_failed(only(findings, "Docker"), found="none.sock", remedy="reference-route.md")
         assert_unknown(only(findings, "image openpose"), "not looked for")
 
+    def test_what_mends_it_is_not_said_twice(self, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.delenv("DOCKER_HOST")
+        monkeypatch.setattr("tapeless.containers.docker_faults._SOCKET", "/none.sock")
+        monkeypatch.setattr(
+            "tapeless.containers.docker_faults._find_address", lambda: ("unix:///none.sock", "")
+        )
+        finding = only(look_at(), "Docker")
+        assert_failed(finding, found="or install it", remedy="docs/reference-route.md")
+        assert finding.describe().count("docs/reference-route.md") == 1
+
     @pytest.fixture
     def silent_daemon(self, folder: Path) -> Iterator[None]:
         """A socket that takes what it is told and never answers."""
@@ -184,6 +194,7 @@ class TestHost:
     def test_a_program_that_is_not_named_fails(self):
         finding = only(look_at(runtime="host"), "image openpose")
         assert_failed(finding, found="does not say what to run", remedy="openpose/README.md")
+        assert finding.describe().count("README.md") == 1
 
     @pytest.mark.parametrize("program", [None, "/no/openpose.bin"])
     def test_nothing_is_to_be_pinned(self, program: str | None):

@@ -152,7 +152,8 @@ def _sum_up(situation: Situation | None, findings: Sequence[Finding]) -> str:
         return "The configuration cannot be understood, so nothing else was checked."
     route = _name_route(situation)
     if failures:
-        return f"{failures} thing(s) to mend before {route} can run; docs/doctor.md explains each."
+        things = "1 thing" if failures == 1 else f"{failures} things"
+        return f"{things} to mend before {route} can run; docs/doctor.md explains each line."
     return f"{route} can run here, as far as can be told."
 
 

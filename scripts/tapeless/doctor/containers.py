@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -107,7 +108,7 @@ def _check_docker() -> Finding:
         with docker.connect(DOCKER_LIMIT_S) as client:
             return ok("Docker", client.version()["Version"])
     except ContainerError as error:
-        return failed("Docker", str(error), _PAGE)
+        return _fault("Docker", error, _PAGE)
 
 
 def _check_apptainer() -> Finding:
@@ -133,6 +134,12 @@ def _no_digest(entry: ImageEntry, settings: Mapping[str, Any]) -> Finding:
     return failed(f"image {entry.name}", f"no digest in {settings['images']}", _get_image(entry))
 
 
+def _fault(name: str, error: ContainerError, page: str) -> Finding:
+    """What a job would say, but for the page, which stands at the end of each line."""
+    mention = rf"(: {re.escape(page)} says how| \({re.escape(page)}\))"
+    return failed(name, re.sub(mention, "", str(error)), page)
+
+
 def _get_image(entry: ImageEntry) -> str:
     """What makes an image one that jobs run."""
     return f"{entry.page}, then {tapeless('pin', entry.name)}"
@@ -150,7 +157,9 @@ def _check_image(plan: Plan, may_pull: bool) -> Finding:
     except ContainerError as error:
         if may_pull and not _is_named_here(plan):
             return unknown(name, f"{entry.docker.image} is not here; the first job fetches it")
-        return failed(name, str(error), _get_image(entry) if is_image else entry.page)
+        if is_image:
+            return failed(name, str(error), _get_image(entry))
+        return _fault(name, error, entry.page)
     if found.digest is None:
         return ok(f"program {entry.name}", " ".join(entry.host_program or ()))
     return ok(name, f"{found.image} {found.digest[:_DIGITS]}")
