@@ -107,7 +107,7 @@ class TestDocker:
         assert_unknown(only(findings, "image openpose"), "not looked for")
 
     def test_what_mends_it_is_not_said_twice(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.delenv("DOCKER_HOST")
+        """As it is where nothing says where the daemon is."""
         monkeypatch.setattr("tapeless.containers.docker_faults._SOCKET", "/none.sock")
         monkeypatch.setattr(
             "tapeless.containers.docker_faults._find_address", lambda: ("unix:///none.sock", "")
