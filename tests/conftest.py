@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+# Tests press Ctrl-C, which what a script starts in the background ignores, and its children too.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Read when anny is first imported, so before any test module is.
 os.environ.setdefault("ANNY_CACHE_DIR", str(Path(__file__).parents[1] / "resources" / "anny"))
