@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tapeless.intervals import load_uncertainty
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
 from tapeless.outcomes import Outcome
 from tapeless.reports import write_json, write_table
-from tapeless.statistics import STATISTICS_COLUMNS, load_uncertainty, scale_of, summarize
+from tapeless.statistics import STATISTICS_COLUMNS, scale_of, summarize
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -19,10 +19,11 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Names = npt.NDArray[np.str_]
 Topology = Literal["anny", "smplx"]
-Scale = Literal["known_height", "estimated"]
+Scale = Literal["known_height", "known_object", "known_distance", "estimated"]
 
 TOPOLOGIES: tuple[str, ...] = get_args(Topology)
 SCALES: tuple[str, ...] = get_args(Scale)
+"""Where the size of a body may come from, the best source first."""
 
 _FLOOR_TOLERANCE_M = 0.001
 _SHAPES: dict[str, tuple[str | int, ...]] = {

@@ -99,7 +99,7 @@ def test_a_failed_save_keeps_the_old_file(
         ({"faces": [[0, 1, 4]]}, r"faces has indices 0..4, allowed is 0..3"),
         ({"faces": np.empty((0, 3))}, "faces is empty"),
         ({"topology": "smpl"}, "topology is 'smpl', allowed is 'anny' or 'smplx'"),
-        ({"scale": "guessed"}, "scale is 'guessed', allowed is 'known_height' or 'estimated'"),
+        ({"scale": "guessed"}, "scale is 'guessed', allowed is 'known_height' or 'known_object'"),
         ({"joints": [[0, np.nan, np.inf]]}, "joints has 2 values that are not finite"),
         ({"vertices": np.eye(4, 3) + 1}, r"lowest point at y = 1.0000 m, allowed is 0"),
     ],

@@ -11,15 +11,15 @@ import pytest
 import yaml
 
 from tapeless.bodies import SCALES
-from tapeless.measurements import load_table
-from tapeless.shape import anny, shapy_bodies
-from tapeless.statistics import (
-    STATISTICS_COLUMNS,
+from tapeless.intervals import (
     interval,
     load_uncertainty,
     median_penalty,
-    summarize,
+    relative_sd_of,
 )
+from tapeless.measurements import load_table
+from tapeless.shape import anny, shapy_bodies
+from tapeless.statistics import STATISTICS_COLUMNS, summarize
 
 SCHEMA = Path(__file__).parents[2] / "schemas/config.schema.yaml"
 
@@ -198,19 +198,25 @@ def test_the_penalty_of_the_median_is_what_normal_samples_show(count: int) -> No
 # known sources of error
 
 
-def test_every_measurement_of_every_backend_has_its_uncertainty_at_every_scale() -> None:
-    known, table = load_uncertainty(), load_table()
-    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
-    backends = schema["properties"]["shape"]["properties"]["backend"]["enum"]
-    expected = {
-        (backend, record.name, scale)
-        for backend in backends
-        for record in table.present(lambda _record, backend=backend: backend == "shapy")
-        for scale in SCALES
-    }
+QUANTITIES = ("length", "girth", "breadth", "area", "volume", "mass", "ratio", "index")
+SHAPY_SCALES = ("known_height", "estimated")  # no camera tells it the size
 
-    assert set(known) == expected
-    assert all(0 < sd < 0.5 for sd in known.values())
+
+def test_whatever_is_measured_has_its_uncertainty_with_every_backend() -> None:
+    known = load_uncertainty()
+    schema = yaml.safe_load(SCHEMA.read_text(encoding="utf-8"))
+
+    for backend in schema["properties"]["shape"]["properties"]["backend"]["enum"]:
+        for scale in SHAPY_SCALES if backend == "shapy" else SCALES:
+            for quantity in QUANTITIES:
+                assert 0 < relative_sd_of(known, backend, "of a user", quantity, scale) < 0.5
+
+
+def test_a_measurement_with_figures_of_its_own_does_not_have_those_of_others() -> None:
+    known = {("anny", "waist", "estimated"): 0.05, ("anny", "other girth", "estimated"): 0.2}
+
+    assert relative_sd_of(known, "anny", "waist", "girth", "estimated") == 0.05
+    assert relative_sd_of(known, "anny", "calf", "girth", "estimated") == 0.2
 
 
 def test_body_files_name_their_backend_as_the_configuration_does() -> None:
@@ -244,10 +250,10 @@ def test_a_known_height_takes_its_share_out_of_the_girths_of_shapy() -> None:
 def test_what_is_measured_as_shapy_does_is_as_uncertain_as_ours_on_the_same_body() -> None:
     known = load_uncertainty()
 
-    for record in load_table().measurements:
-        for scale in SCALES:
-            own = known["shapy", record.name, scale]
-            assert known["shapy", f"shapy_{record.name}", scale] == own
+    for record in load_table().shapy_measurements:
+        for scale in SHAPY_SCALES:
+            own = known["shapy", record.name.removeprefix("shapy_"), scale]
+            assert known["shapy", record.name, scale] == own
 
 
 def test_sources_of_error_add_in_squares(tmp_path: Path) -> None:
