@@ -31,6 +31,7 @@ from tapeless.shape.outlines import trace_outline
 PICTURE = (300, 220)  # height and width, pixels
 FOCAL_PX = 300.0
 STATURE_M = 1.70
+DISTANCE_M = 2.1
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +86,7 @@ def standing(space: ShapeSpace, yaw: float) -> Pose:
     rotations = torch.eye(3).repeat(1, len(space.joint_names), 1, 1)
     turn = rotation_from_vector(torch.tensor([[0.0, yaw, 0.0]]))
     rotations[:, 0] = torch.diag(torch.tensor([1.0, -1.0, -1.0])) @ turn
-    return Pose(rotations, torch.tensor([[0.0, 0.0, 2.1]]))
+    return Pose(rotations, torch.tensor([[0.0, 0.0, DISTANCE_M]]))
 
 
 def project(points: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -222,6 +223,23 @@ def test_without_a_height_the_scale_is_called_estimated(
     (body,) = estimate_bodies(filmed, space_file, Settings(estimates=1))
     assert body.scale == "estimated"
     assert 1.4 < body.vertices[:, 1].max() < 2.0
+
+
+@pytest.mark.parametrize(
+    ("known", "scale"),
+    [
+        ({"distance_m": 1.05 * DISTANCE_M}, "known_distance"),
+        ({"object_px_per_m": FOCAL_PX / DISTANCE_M / 1.05}, "known_object"),
+    ],
+)
+def test_a_known_distance_or_object_gives_the_scale(
+    space_file: Path, filmed: list[Frame], known: dict[str, float], scale: str
+) -> None:
+    fov = 2 * math.degrees(math.atan(PICTURE[0] / 2 / FOCAL_PX))
+    settings = Settings(vertical_fov_degrees=fov, estimates=1, **known)
+    (body,) = estimate_bodies(filmed, space_file, settings)
+    assert body.scale == scale
+    assert body.vertices[:, 1].max() == pytest.approx(1.05 * STATURE_M, rel=0.01)
 
 
 def test_a_known_mass_is_kept_to(space_file: Path, filmed: list[Frame], fitted: Body) -> None:

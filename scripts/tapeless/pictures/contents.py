@@ -16,6 +16,8 @@ from tapeless.outcomes import REJECTION_CODES, Outcome
 
 _SCALES = {
     "known_height": "from the height given",
+    "known_object": "from the object of known size",
+    "known_distance": "from the distance given",
     "estimated": "estimated, as no height was given",
 }
 

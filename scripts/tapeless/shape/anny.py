@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from tapeless.bodies import Body
+from tapeless.bodies import Body, Scale
 from tapeless.gpus import GpuError
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
@@ -38,6 +38,16 @@ OUTLINE_SPACING_PX = 3.0
 GUESSED_FIELD_OF_VIEW_DEGREES = 52.0
 """Angle that the longer side of the picture spans, when the camera is not known: phones filming
 video span 40 to 68 degrees."""
+
+GUESSED_FOCAL_SPREAD = 0.2
+"""Standard deviation of the logarithm of that guess's focal length: phones' lenses, and twofold
+enlargement."""
+
+NAMED_FOCAL_SPREAD = 0.08
+"""The same for a lens that the file names: stabilising crops the picture by up to a fifth."""
+
+EXACT_FOCAL_SPREAD = 0.005
+"""The same for a field of view that was measured."""
 
 MIN_FRAMES_PER_ESTIMATE = 2
 
@@ -67,14 +77,28 @@ class Frame:
 
 @dataclass(frozen=True)
 class Settings:
-    """What the fit is told: stature in metres, mass, sex and vertical field of view, each None
-    when it is not known; the number of estimates; the frames below which a video is rejected; the
-    torch device."""
+    """What the fit is told, and how it works.
+
+    Attributes:
+        stature_m: stature, None when it is not known; so are the following.
+        mass_kg: mass.
+        sex: "female" or "male".
+        vertical_fov_degrees: angle that the height of the upright frame spans.
+        fov_is_exact: whether that angle was measured, or is only what a file says of its lens.
+        distance_m: from the lens to the person, on average over the video.
+        object_px_per_m: pixels of the sampled frames that a metre spans at the person's distance.
+        estimates: how many groups the frames are dealt out to.
+        min_frames: below which a video is rejected.
+        device: torch's name of it.
+    """
 
     stature_m: float | None = None
     mass_kg: float | None = None
     sex: str | None = None
     vertical_fov_degrees: float | None = None
+    fov_is_exact: bool = True
+    distance_m: float | None = None
+    object_px_per_m: float | None = None
     estimates: int = 3
     min_frames: int = MIN_FRAMES_PER_ESTIMATE
     device: str = "cpu"
@@ -179,13 +203,30 @@ def _knowns(frame: Frame, space: ShapeSpace, settings: Settings) -> Knowns:
         angle, side = GUESSED_FIELD_OF_VIEW_DEGREES, max(height, width)
     mean, precision = space.prior(settings.sex)
     return Knowns(
-        settings.stature_m,
-        settings.mass_kg and settings.mass_kg / DENSITY_KG_M3,
-        side / 2 / math.tan(math.radians(angle) / 2),
-        settings.vertical_fov_degrees is not None,
-        torch.as_tensor(mean, device=settings.device),
-        torch.as_tensor(precision, device=settings.device),
+        stature_m=settings.stature_m,
+        volume_m3=settings.mass_kg and settings.mass_kg / DENSITY_KG_M3,
+        distance_m=settings.distance_m,
+        object_px_per_m=settings.object_px_per_m,
+        focal_px=side / 2 / math.tan(math.radians(angle) / 2),
+        focal_spread=_focal_spread(settings),
+        prior_mean=torch.as_tensor(mean, device=settings.device),
+        prior_precision=torch.as_tensor(precision, device=settings.device),
     )
+
+
+def _focal_spread(settings: Settings) -> float:
+    if settings.vertical_fov_degrees is None:
+        return GUESSED_FOCAL_SPREAD
+    return EXACT_FOCAL_SPREAD if settings.fov_is_exact else NAMED_FOCAL_SPREAD
+
+
+def _scale(settings: Settings) -> Scale:
+    """The best source of scale there is: the one that decides, though the others are heard."""
+    if settings.stature_m is not None:
+        return "known_height"
+    if settings.object_px_per_m is not None:
+        return "known_object"
+    return "known_distance" if settings.distance_m is not None else "estimated"
 
 
 def _body(
@@ -212,7 +253,7 @@ def _body(
         camera_center_px=np.tile(np.array(seen.center_px, np.float32), (len(frames), 1)),
         backend=BACKEND,
         backend_version=str(space.anny_version),
-        scale="estimated" if settings.stature_m is None else "known_height",
+        scale=_scale(settings),
     )
 
 

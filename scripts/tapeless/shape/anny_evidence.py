@@ -18,9 +18,6 @@ from tapeless.shape.outlines import Matches, Outlines, RimFinder, match_outlines
 
 NOMINAL_HEIGHT_PX = 550
 
-FOCAL_SPREAD = 0.2
-"""Standard deviation of the logarithm of the focal length, when it is not known."""
-
 STATURE_SPREAD_M = 0.003
 """How closely the fitted body keeps to a known stature."""
 
@@ -28,6 +25,12 @@ VOLUME_SPREAD = 0.004
 """How closely it keeps to the volume of a known mass, as a share of it. Bodies differ in density by
 about 2 %, but the thousands of neighbouring outline points count as if they were independent, so
 that what is known must count for more, too, or it would not be heard."""
+
+DISTANCE_SPREAD = 0.002
+"""How closely the body keeps to a known distance from the lens, as a share of it."""
+
+OBJECT_SPREAD = 0.002
+"""How closely it keeps to the scale of a known object, as a share of it."""
 
 TURN_SPREAD = {
     "pelvis": math.inf,
@@ -75,14 +78,16 @@ class Observations:
 
 @dataclass(frozen=True)
 class Knowns:
-    """What is known beforehand: stature in metres and volume in m3, either None when not known;
-    focal length in pixels and whether it is known or a guess; mean (K,) and precision (K, K) of the
-    shape prior."""
+    """What is known beforehand: stature in metres, volume in m3, distance from the lens in metres,
+    and pixels in a metre at that distance, each None when not known; focal length in pixels and
+    the standard deviation of its logarithm; mean (K,) and precision (K, K) of the shape prior."""
 
     stature_m: float | None
     volume_m3: float | None
+    distance_m: float | None
+    object_px_per_m: float | None
     focal_px: float
-    focal_is_known: bool
+    focal_spread: float
     prior_mean: Tensor
     prior_precision: Tensor
 
@@ -132,22 +137,40 @@ class Evidence:
         equations.shared_gradient[:-1] += knowns.prior_precision @ (
             state.coefficients - knowns.prior_mean
         )
-        focal_precision = 1e8 if knowns.focal_is_known else FOCAL_SPREAD**-2
+        of_focal = torch.zeros_like(equations.shared_gradient)
+        of_focal[-1] = 1
         focal_miss = state.log_focal - math.log(knowns.focal_px)
-        equations.shared[-1, -1] += focal_precision
-        equations.shared_gradient[-1] += focal_precision * focal_miss
+        self._add_known(focal_miss, of_focal, knowns.focal_spread)
+        height, slope = self._body.stature(state.coefficients)
+        by_stature = torch.cat([slope, slope.new_zeros(1)])
         if knowns.stature_m is not None:
-            height, slope = self._body.stature(state.coefficients)
-            self._add_known(height - knowns.stature_m, slope, STATURE_SPREAD_M)
+            self._add_known(height - knowns.stature_m, by_stature, STATURE_SPREAD_M)
         if knowns.volume_m3 is not None:
             volume, slope = self._body.volume(state.coefficients)
             spread = VOLUME_SPREAD * knowns.volume_m3
-            self._add_known(volume - knowns.volume_m3, slope, spread)
+            by_volume = torch.cat([slope, slope.new_zeros(1)])
+            self._add_known(volume - knowns.volume_m3, by_volume, spread)
+        self._add_distance(knowns, by_stature / height, of_focal)
+
+    def _add_distance(self, knowns: Knowns, by_log_stature: Tensor, of_focal: Tensor) -> None:
+        """How far off the person stands, in metres or as what a metre spans in the picture.
+
+        A body twice as large at twice the distance makes the same picture, and so does one as large
+        seen from twice as far through a lens twice as long. So the distance is not an unknown of
+        its own here: it grows in proportion with stature and focal length.
+        """
+        log_depth = self._state.pose.translation[:, 2].clamp_min(0.1).mean().log()
+        if knowns.distance_m is not None:
+            miss = log_depth - math.log(knowns.distance_m)
+            self._add_known(miss, by_log_stature + of_focal, DISTANCE_SPREAD)
+        if knowns.object_px_per_m is not None:
+            miss = math.log(knowns.object_px_per_m) - self._state.log_focal + log_depth
+            self._add_known(miss, by_log_stature, OBJECT_SPREAD)
 
     def _add_known(self, miss: Tensor, slope: Tensor, spread: float) -> None:
-        """A property of the shape that is known to within `spread`, missed by `miss`."""
-        self.equations.shared[:-1, :-1] += torch.outer(slope, slope) / spread**2
-        self.equations.shared_gradient[:-1] += miss * slope / spread**2
+        """A function of the shared unknowns, of slope (K + 1,), known to within `spread`."""
+        self.equations.shared += torch.outer(slope, slope) / spread**2
+        self.equations.shared_gradient += miss * slope / spread**2
 
     def add_keypoints(self, spread_px: float) -> None:
         """Keypoints lie where the body has them, to within `spread_px`."""
