@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import docker
@@ -36,11 +37,35 @@ def docker_host() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def docker_host_without_nvidia() -> Iterator[str]:
-    """The address of a daemon that has no NVIDIA runtime, and no images."""
+def daemon_without_nvidia() -> Iterator[str]:
+    """The address of a daemon that has no NVIDIA runtime."""
     _skip_without_daemon()
     with run_daemon(nvidia=False) as address:
         yield address
+
+
+@pytest.fixture
+def docker_host_without_nvidia(daemon_without_nvidia: str) -> Iterator[str]:
+    """The same, without any image, whatever an earlier test put there."""
+    yield daemon_without_nvidia
+    with closing(docker.DockerClient(daemon_without_nvidia)) as client:
+        for image in client.images.list():
+            client.images.remove(image.id, force=True)
+
+
+@pytest.fixture(autouse=True)
+def no_container_is_left(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Fails the test that leaves containers in the daemon, not one that finds them later."""
+    if "docker_host" not in request.fixturenames:
+        yield
+        return
+    with closing(docker.DockerClient(request.getfixturevalue("docker_host"))) as client:
+        before = client.containers.list(all=True, ignore_removed=True)
+        yield
+        left = set(client.containers.list(all=True, ignore_removed=True)) - set(before)
+        for container in left:
+            container.remove(force=True)
+        assert left == set()
 
 
 @pytest.fixture(scope="session")

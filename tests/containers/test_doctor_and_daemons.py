@@ -133,7 +133,6 @@ class TestCards:
         finding = only(look_at(images), NVIDIA)
         assert_failed(finding, found="gets no card", remedy="install nvidia-container-toolkit")
         assert containers_of(docker_host_without_nvidia) == set()
-        docker.DockerClient(docker_host_without_nvidia).images.remove(TAG)
 
     @pytest.mark.usefixtures("image")
     def test_nobody_asks_where_no_job_needs_one(self, images: Path):

@@ -30,6 +30,7 @@ def build(docker_host: str, base_image: str) -> Build:
             buildargs=dict.fromkeys(bases, base_image) | arguments,
             network_mode="host",
             rm=True,
+            forcerm=True,  # also where the gate of licences ends a build
         )
         return str(image.id)
 

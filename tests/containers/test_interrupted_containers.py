@@ -28,7 +28,7 @@ def project(finished: ReferenceProject) -> ReferenceProject:
 
 
 @pytest.fixture
-def start(workstation: Workstation) -> Iterator[Start]:
+def start() -> Iterator[Start]:
     """Starts runs of projects, which are gone when the test is over, however that ends."""
     runs: list[subprocess.Popen[bytes]] = []
 
@@ -41,17 +41,20 @@ def start(workstation: Workstation) -> Iterator[Start]:
         with suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
         run.wait()
-    for container in workstation.containers():
-        container.remove(force=True)
 
 
 @pytest.fixture
-def bystanders(workstation: Workstation) -> set[str]:
-    """Two containers that are nobody's leftovers: of a job that lives, and of another program."""
+def bystanders(workstation: Workstation) -> Iterator[set[str]]:
+    """Containers that no run may touch: of a job that lives, of another program, and all that
+    were there before the test."""
+    before = ids(workstation)
     run = workstation.docker.containers.run
     image, command = workstation.digests["openpose"], ["sleep", "1000"]
     own = make_labels({"rule": "estimate_pose", "video": "walk"})
-    return {run(image, command, detach=True, labels=labels).id for labels in (own, {})}
+    started = [run(image, command, detach=True, labels=labels) for labels in (own, {})]
+    yield before | {container.id for container in started}
+    for container in started:
+        container.remove(force=True)
 
 
 def find_container(project: ReferenceProject, program: str) -> Any | None:
@@ -132,6 +135,7 @@ def test_runs_at_once_share_the_cards(
 ):
     """One card they have in turn; of two, each has its own. The first is held up meanwhile."""
     workstation = project.workstation.with_cards(tmp_path / "cards", cards)
+    before = ids(workstation)
     first = replace(project, workstation=workstation)
     second = first.copy(tmp_path / "second")
     rule = PROGRAMS["openpose"]
@@ -145,7 +149,7 @@ def test_runs_at_once_share_the_cards(
     other_run = start(second, "keypoints")
     if cards == 1:
         wait_for(lambda: log.exists() and "waiting for" in log.read_text(), other_run)
-        assert ids(workstation) == {held.id}
+        assert ids(workstation) - before == {held.id}
     else:
         wait_for(lambda: find_container(second, "openpose") is not None, other_run)
     held.unpause()
