@@ -117,6 +117,48 @@ def test_clothes_stand_out_in_colour(filmed: tuple[Path, Camera]) -> None:
     assert np.abs(shirt - trousers).max() > 15
 
 
+def silhouette(adult: Adult, folder: Path, **differently: float) -> npt.NDArray[np.bool_]:
+    """(H, W) of the person facing the camera, filmed as `filmed` but for some things."""
+    shot = replace(SMALL, seconds=1 / 8, **differently)
+    film_person(adult, folder / "shell.mp4", seed=1, shot=shot, masks=folder / "shell")
+    return read_masks(folder / "shell")[0] > 127
+
+
+def test_hair_stands_off_the_head_and_nothing_else(
+    adult: Adult, filmed: tuple[Path, Camera], tmp_path: Path
+) -> None:
+    bald = read_masks(filmed[0] / "masks")[FACING] > 127
+    haired = silhouette(adult, tmp_path, hair_m=0.06)
+    top, bottom = np.flatnonzero(bald.any(axis=1))[[0, -1]]
+    below_the_head = top + (bottom - top) // 6
+    assert np.flatnonzero(haired.any(axis=1))[0] < top
+    assert (haired[below_the_head:] == bald[below_the_head:]).all()
+
+
+def test_loose_clothes_hide_the_outline_of_the_body(
+    adult: Adult, filmed: tuple[Path, Camera], tmp_path: Path
+) -> None:
+    tight = read_masks(filmed[0] / "masks")[FACING] > 127
+    loose = silhouette(adult, tmp_path, looseness_m=0.03)
+    assert (loose | tight == loose).mean() > 0.999
+    assert loose.sum() > 1.1 * tight.sum()
+
+
+def test_who_stands_farther_away_is_smaller_in_the_picture(adult: Adult, tmp_path: Path) -> None:
+    far = silhouette(adult, tmp_path, fill=(0.4, 0.41))
+    assert np.ptp(np.flatnonzero(far.any(axis=1))) == pytest.approx(0.405 * 320, rel=0.1)
+
+
+def test_a_cluttered_room_is_full_of_edges(adult: Adult, tmp_path: Path) -> None:
+    edges = []
+    for clutter in (False, True):
+        shot = replace(SMALL, seconds=1 / 8, clutter=clutter)
+        film_empty_room(tmp_path / "room.mp4", seed=1, shot=shot)
+        grey = cv2.cvtColor(read(tmp_path / "room.mp4")[0], cv2.COLOR_BGR2GRAY)
+        edges.append(np.mean(cv2.Canny(grey, 40, 80) > 0))
+    assert edges[1] > 3 * edges[0]
+
+
 def test_an_empty_room_holds_still(tmp_path: Path) -> None:
     film_empty_room(tmp_path / "empty.mp4", seed=3, shot=SMALL)
     frames = read(tmp_path / "empty.mp4").astype(int)

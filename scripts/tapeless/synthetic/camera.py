@@ -12,7 +12,8 @@ Floats = npt.NDArray[np.float64]
 
 FOV_DEGREES = (38.0, 68.0)
 """Vertical, of phones held upright: from twice enlarged to the main camera."""
-_FILL = (0.60, 0.82)
+FILL = (0.60, 0.82)
+"""Share of the picture's height that a standing person takes."""
 _HEIGHT_M = (0.9, 1.5)
 
 
@@ -29,11 +30,19 @@ class Camera:
 
     @classmethod
     def framing(
-        cls, stature_m: float, width_px: int, height_px: int, generator: np.random.Generator
+        cls,
+        stature_m: float,
+        width_px: int,
+        height_px: int,
+        generator: np.random.Generator,
+        fill: tuple[float, float] = FILL,
     ) -> Camera:
-        """A random camera that sees a standing person from head to foot, with room around."""
+        """A random camera that sees a standing person from head to foot, with room around.
+
+        The person takes a share of the picture's height between the two of `fill`.
+        """
         fov = generator.uniform(*FOV_DEGREES)
-        distance = stature_m / generator.uniform(*_FILL) / (2 * tan(radians(fov) / 2))
+        distance = stature_m / generator.uniform(*fill) / (2 * tan(radians(fov) / 2))
         height = generator.uniform(*_HEIGHT_M)
         aim = stature_m / 2 + generator.uniform(-0.04, 0.04)
         pitch = degrees(atan2(height - aim, distance))

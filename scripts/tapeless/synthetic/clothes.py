@@ -1,12 +1,14 @@
-"""Clothes, skin and hair painted onto a body: a colour for every vertex."""
+"""Clothes, skin and hair: a colour for every vertex of a body, and how far they stand off it."""
 
 from __future__ import annotations
 
 import colorsys
+from dataclasses import dataclass
 
 import anny
 import numpy as np
 import numpy.typing as npt
+from scipy.sparse import coo_array
 
 Floats = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
@@ -25,12 +27,35 @@ _TROUSERS = ("root", "pelvis", "upperleg")
 _SHOES = ("foot", "toe")
 _WAISTBAND = (0.54, 0.60)
 """Of the stature, where trousers begin."""
+_HEM = 10
+"""Steps from vertex to vertex over which hair and cloth come down to the skin at their edges."""
+
+
+@dataclass(frozen=True)
+class Outfit:
+    """What somebody wears: `colours` (V, 3) uint8, and which vertices (V,) `hair` and `cloth`
+    cover; shoes are neither."""
+
+    colours: npt.NDArray[np.uint8]
+    hair: Mask
+    cloth: Mask
+
+    def stand_off(
+        self, faces: npt.NDArray[np.integer], hair_m: float, looseness_m: float
+    ) -> Floats:
+        """How far (V,) hair and cloth are from the skin, in metres, along its normals.
+
+        Both are shells: `hair_m` and `looseness_m` thick inside, and thinner towards their edges.
+        Cloth that hangs from the chest and the hips is not shown.
+        """
+        shells = ((self.hair, hair_m), (self.cloth, looseness_m))
+        return np.asarray(sum(thickness * _tapered(m, faces) for m, thickness in shells))
 
 
 def dress(
     model: anny.Anny, vertices: npt.NDArray[np.float32], generator: np.random.Generator
-) -> npt.NDArray[np.uint8]:
-    """Colours (V, 3) of somebody in a shirt, trousers or shorts, and shoes.
+) -> Outfit:
+    """Dresses somebody in a shirt, trousers or shorts, and shoes.
 
     `vertices` are the unposed ones (V, 3), y up, facing +z.
     """
@@ -47,10 +72,23 @@ def dress(
         colours[worn] = _fabric(generator) * folds[worn, None]
     if generator.random() < 0.3:
         colours[in_shirt & _stripes(vertices, generator)] *= 0.75
-    colours[_hair(vertices, bones)] = generator.choice(_HAIR)
+    hair = _hair(vertices, bones)
+    colours[hair] = generator.choice(_HAIR)
     colours[_belongs(bones, ("eye",))] = _EYES
     colours *= generator.normal(1, _GRAIN, (len(vertices), 1))
-    return np.clip(colours, 0, 255).astype(np.uint8)
+    return Outfit(np.clip(colours, 0, 255).astype(np.uint8), hair, in_shirt | in_trousers)
+
+
+def _tapered(covered: Mask, faces: npt.NDArray[np.integer]) -> Floats:
+    """1 (V,) inside what is covered, 0 outside, and in between near the edge."""
+    pairs = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    pairs = np.concatenate([pairs, pairs[:, ::-1]])
+    ones = np.ones(len(pairs))
+    neighbours = coo_array((ones, pairs.T), shape=(len(covered),) * 2).tocsr()
+    share = covered.astype(float)
+    for _ in range(_HEM):
+        share = neighbours @ share / np.maximum(neighbours @ np.ones(len(share)), 1) * covered
+    return share
 
 
 def _bone_of_each_vertex(model: anny.Anny) -> npt.NDArray[np.str_]:

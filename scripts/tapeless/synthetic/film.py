@@ -17,8 +17,8 @@ import torch
 from tapeless.anny_model import load_model
 from tapeless.population import Adult, parameters_of, rest_shapes
 from tapeless.scenes import shining_from, vertex_normals
-from tapeless.synthetic.camera import Camera
-from tapeless.synthetic.clothes import dress
+from tapeless.synthetic.camera import FILL, Camera
+from tapeless.synthetic.clothes import Outfit, dress
 from tapeless.synthetic.motion import stand_and_sway
 from tapeless.synthetic.room import Picture, paint_room, shade_floor
 
@@ -35,10 +35,12 @@ _UNEVEN_TURN = 0.02
 
 @dataclass(frozen=True)
 class Shot:
-    """How long and how large a video is, and how far the person turns in it.
+    """How long and how large a video is, how far the person turns in it, and what is difficult.
 
     A turn of 0 shows the front only; 360 is once around. Rendering a pose takes a fifth of a
-    second, so a long video at a high rate may hold each pose for some frames.
+    second, so a long video at a high rate may hold each pose for some frames. `fill` is the least
+    and the greatest share of the picture's height that the person takes. Hair and cloth stand off
+    the skin by `hair_m` and `looseness_m`; `clutter` fills the room with patterns and things.
     """
 
     width_px: int = 720
@@ -47,6 +49,10 @@ class Shot:
     frames_per_second: int = 12
     turn_degrees: float = 360.0
     held: int = 1
+    fill: tuple[float, float] = FILL
+    hair_m: float = 0.0
+    looseness_m: float = 0.0
+    clutter: bool = False
 
     @property
     def poses(self) -> int:
@@ -69,10 +75,11 @@ def film_person(
     generator = np.random.default_rng(seed)
     vertices, _ = rest_shapes([adult])
     stature = float(vertices[0, :, 1].max())
-    camera = Camera.framing(stature, shot.width_px, shot.height_px, generator)
-    room = shade_floor(paint_room(camera, generator), camera)
-    colours = dress(load_model(), vertices[0], generator)
-    pictures = _cut_outs(_turning(adult, shot, generator), colours, camera, generator)
+    camera = Camera.framing(stature, shot.width_px, shot.height_px, generator, shot.fill)
+    room = shade_floor(paint_room(camera, generator, is_cluttered=shot.clutter), camera)
+    outfit = dress(load_model(), vertices[0], generator)
+    bodies = _clothed(_turning(adult, shot, generator), outfit, shot)
+    pictures = _cut_outs(bodies, outfit.colours, camera, generator)
     _encode(_composed(room, _held(pictures, shot.held), generator, masks), video, shot)
     return camera
 
@@ -87,7 +94,7 @@ def film_empty_room(video: Path, *, seed: int, shot: Shot | None = None) -> None
     generator = np.random.default_rng(seed)
     camera = Camera.framing(1.7, shot.width_px, shot.height_px, generator)
     nobody = np.zeros((shot.height_px, shot.width_px, 4), np.float32)
-    room = paint_room(camera, generator)
+    room = paint_room(camera, generator, is_cluttered=shot.clutter)
     empty = repeat(nobody, shot.poses * shot.held)
     _encode(_composed(room, empty, generator, None), video, shot)
 
@@ -107,6 +114,17 @@ def _turning(adult: Adult, shot: Shot, generator: np.random.Generator) -> Iterat
         x, y, z = posed[:, 0], posed[:, 2] - posed[:, 2].min(), -posed[:, 1]
         c, s = np.cos(yaw), np.sin(yaw)
         yield np.stack([c * x + s * z, y, c * z - s * x], axis=1).astype(np.float32)
+
+
+def _clothed(bodies: Iterable[Floats], outfit: Outfit, shot: Shot) -> Iterator[Floats]:
+    """The surfaces (V, 3) of hair, cloth and bare skin."""
+    if shot.hair_m == 0 and shot.looseness_m == 0:
+        yield from bodies
+        return
+    faces = load_model().faces.numpy()
+    distances = outfit.stand_off(faces, shot.hair_m, shot.looseness_m).astype(np.float32)
+    for vertices in bodies:
+        yield vertices + distances[:, None] * vertex_normals(vertices, faces)
 
 
 def _cut_outs(

@@ -20,6 +20,7 @@ _SKIRTING_M = 0.09
 _SOFTNESS_PX = 1.0
 _SHADOW_RADIUS_M = 0.25
 _SHADOW_DEPTH = 0.45
+_RUG_M = (1.2, 0.9)
 
 
 @dataclass(frozen=True)
@@ -32,8 +33,13 @@ class _Panel:
     border: Colour
 
 
-def paint_room(camera: Camera, generator: np.random.Generator) -> Picture:
-    """A random room without anybody: (H, W, 3) RGB, 0 to 1."""
+def paint_room(
+    camera: Camera, generator: np.random.Generator, *, is_cluttered: bool = False
+) -> Picture:
+    """A random room without anybody: (H, W, 3) RGB, 0 to 1.
+
+    Cluttered, it has a wallpaper, shelves full of things, and a rug with a pattern.
+    """
     back = -generator.uniform(0.8, 2.5)
     side = generator.uniform(1.6, 3.0)
     rays, eye = camera.rays(), camera.pose[:3, 3]
@@ -51,10 +57,20 @@ def paint_room(camera: Camera, generator: np.random.Generator) -> Picture:
     is_floor = (nearest == 1) & (rays[..., 1] < 0)
 
     wall_colour = _pale(generator)
-    room = _wall(points, wall_colour, _furniture(side, generator), generator)
+    furniture = _furniture(side, generator)
+    if is_cluttered:
+        furniture += _shelves(side, generator)
+    room = _wall(points, wall_colour, furniture, generator)
+    if is_cluttered:
+        bare = (room == wall_colour).all(axis=-1)
+        room[bare] *= _pattern(points[bare][:, :2], generator)
     room[nearest == 2] *= 0.85
     room[nearest == 1] = 0.93
     room[is_floor] = _floor(points[is_floor], generator)
+    if is_cluttered:
+        on_rug = is_floor & (np.abs(points[..., [0, 2]]) < _RUG_M).all(axis=-1)
+        colour = generator.uniform(0.1, 0.8, 3)
+        room[on_rug] = colour * _pattern(points[on_rug][:, [0, 2]], generator)
     room *= _light(points, generator)[..., None]
     room += _unevenness(room.shape, generator)
     seen = cv2.GaussianBlur(np.clip(room, 0, 1), (0, 0), _SOFTNESS_PX)
@@ -88,6 +104,31 @@ def _furniture(side: float, generator: np.random.Generator) -> list[_Panel]:
         border = generator.uniform(0.1, 0.95, 1).repeat(3)
         panels.append(_Panel((x, x + width), (y, y + height), colour, border))
     return panels
+
+
+def _shelves(side: float, generator: np.random.Generator) -> list[_Panel]:
+    """Rows of books and boxes, of all colours."""
+    things = []
+    for height in np.arange(generator.uniform(0.3, 0.6), 2.0, generator.uniform(0.4, 0.7)):
+        x = generator.uniform(-side, 0)
+        for _ in range(generator.integers(5, 25)):
+            width, tall = generator.uniform([0.03, 0.12], [0.14, 0.34])
+            colour = generator.uniform(0.05, 0.95, 3)
+            spot = ((x, x + width), (float(height), float(height) + tall))
+            things.append(_Panel(*spot, colour, 0.8 * colour))
+            x += width
+    return things
+
+
+def _pattern(places: Floats, generator: np.random.Generator) -> Floats:
+    """Stripes, checks or waves: the brightness (N, 1) of places (N, 2) in metres."""
+    size, angle = generator.uniform([0.08, 0], [0.3, np.pi / 2])
+    turned = places @ np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    along, across = np.sin(2 * np.pi * turned / size).T
+    kinds = (np.sign(along), np.sign(along * across), np.clip(along + across, -1, 1))
+    contrast = generator.uniform(0.08, 0.3)
+    brightness: Floats = 1 - contrast * (1 + kinds[generator.integers(3)]) / 2
+    return brightness[:, None]
 
 
 def _wall(
