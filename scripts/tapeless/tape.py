@@ -1,4 +1,4 @@
-"""The tape: horizontal cuts through a body, arms left out, and the girths along them."""
+"""The tape: plane cuts through a surface, and the torso of a body without its arms."""
 
 from __future__ import annotations
 
@@ -22,13 +22,17 @@ _FLAT = 0.5  # sine of 30 degrees
 _ARMPIT_STEP_M = 0.002
 _ARMPIT_REACH_M = 0.3
 
+HORIZONTAL: Floats = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
+"""Axes of horizontal planes, whose cuts are given along x and z."""
+
 
 @dataclass(frozen=True)
 class Cut:
-    """Where a horizontal plane meets a surface.
+    """Where a plane meets a surface.
 
     Attributes:
-        segments: (S, 2, 2) float64, straight pieces of the contour: two points (x, z) each, metres.
+        segments: (S, 2, 2) float64, straight pieces of the contour: two points each, metres along
+            two axes in the plane. Of a horizontal one these are x and z.
     """
 
     segments: Floats
@@ -41,8 +45,21 @@ class Cut:
     @property
     def taut(self) -> float:
         """Length in metres of a taut tape around the contour: perimeter of its convex hull."""
-        hull = ConvexHull(self.segments.reshape(-1, 2))
-        return float(hull.area)  # of a hull in the plane, `area` is the perimeter
+        return float(self._hull.area)  # of a hull in the plane, `area` is the perimeter
+
+    @property
+    def outline(self) -> Floats:
+        """Where the taut tape bends, (N, 2), once around."""
+        return np.asarray(self._hull.points[self._hull.vertices])
+
+    @cached_property
+    def _hull(self) -> ConvexHull:
+        return ConvexHull(self.segments.reshape(-1, 2))
+
+    @property
+    def middle(self) -> Floats:
+        """The mean of the ends of the pieces, (2,)."""
+        return np.asarray(self.segments.mean(axis=(0, 1)))
 
     def reach(self, direction: Floats) -> float:
         """How far the contour goes in a direction (2,), in metres from the origin."""
@@ -61,38 +78,61 @@ class Cut:
         return Cut(segments)
 
 
-def loops_at(vertices: Floats, faces: Ints, level: float) -> list[Cut]:
-    """The closed contours in which the plane y = `level` meets a surface.
-
-    A vertex in the plane counts as above it, so that a closed surface has closed contours.
+class Slicer:
+    """Cuts one surface by parallel planes.
 
     Args:
-        vertices: (V, 3), y up.
+        vertices: (V, 3).
         faces: (F, 3).
-        level: height of the plane in metres.
-
-    Returns:
-        The connected contours; none where the plane misses the surface.
+        axes: (3, 3), three unit vectors at right angles: the direction that the planes lie across,
+            and the two along which cuts are given.
     """
-    below = vertices[:, 1] < level
-    corners_below = below[faces]
-    crossed = corners_below.any(axis=1) & ~corners_below.all(axis=1)
-    faces, corners_below = faces[crossed], corners_below[crossed]
-    if len(faces) == 0:
-        return []
-    edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]], axis=2)
-    edges = edges[corners_below != np.roll(corners_below, -1, axis=1)]  # two a face
-    keys = edges[:, 0] * len(vertices) + edges[:, 1]
-    _, first, nodes = np.unique(keys, return_index=True, return_inverse=True)
-    start, end = vertices[edges[first, 0]], vertices[edges[first, 1]]
-    share = (level - start[:, 1]) / (end[:, 1] - start[:, 1])
-    points = (start + share[:, None] * (end - start))[:, [0, 2]]
 
-    pairs = nodes.reshape(-1, 2)
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(len(first),) * 2)
-    count, label = connected_components(links, directed=False)
-    segments, label = points[pairs], label[pairs[:, 0]]
-    return [Cut(segments[label == number]) for number in range(count)]
+    def __init__(self, vertices: Floats, faces: Ints, axes: Floats) -> None:
+        self.axes = axes
+        self._faces = faces
+        self._along = vertices @ axes[0]
+        self._places = vertices @ axes[1:].T
+        first, second, third = self._along[faces.T]
+        self._low = np.minimum(np.minimum(first, second), third)
+        self._high = np.maximum(np.maximum(first, second), third)
+
+    def loops(self, level: float) -> list[Cut]:
+        """The connected contours in the plane at `level` along the first axis; may be none.
+
+        A vertex in the plane counts as above it, so that a closed surface has closed contours.
+        """
+        faces = self._faces[(self._low < level) & (self._high >= level)]
+        if len(faces) == 0:
+            return []
+        below = (self._along < level)[faces]
+        edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]], axis=2)
+        edges = edges[below != np.roll(below, -1, axis=1)]  # two a face
+        keys = edges[:, 0] * len(self._along) + edges[:, 1]
+        _, first, nodes = np.unique(keys, return_index=True, return_inverse=True)
+        start, end = edges[first].T
+        share = (level - self._along[start]) / (self._along[end] - self._along[start])
+        points = self._places[start]
+        points = points + share[:, None] * (self._places[end] - points)
+        pairs = nodes.reshape(-1, 2)
+        segments, label = points[pairs], _components(pairs, len(first))[pairs[:, 0]]
+        return [Cut(segments[label == number]) for number in range(label.max() + 1)]
+
+    def lift(self, points: Floats, level: float) -> Floats:
+        """Points (N, 2) of a cut at `level` as places in space (N, 3)."""
+        return np.asarray(level * self.axes[0] + points @ self.axes[1:])
+
+
+def _components(pairs: Ints, count: int) -> Ints:
+    """Of each of `count` nodes, the number of the group that pairs (N, 2) of nodes make of them."""
+    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+    _, label = connected_components(links, directed=False)
+    return np.asarray(label, dtype=np.intp)
+
+
+def loops_at(vertices: Floats, faces: Ints, level: float) -> list[Cut]:
+    """The connected contours in which the plane y = `level` meets a surface; see `Slicer`."""
+    return Slicer(vertices, faces, HORIZONTAL).loops(level)
 
 
 class Tape:
@@ -110,17 +150,14 @@ class Tape:
     def __init__(
         self, body: Body, arms: Sequence[Sequence[str]], trunk: Sequence[Sequence[str]]
     ) -> None:
-        self._vertices = body.vertices.astype(np.float64)
-        self._faces = body.faces.astype(np.intp)
+        vertices, faces = body.vertices.astype(np.float64), body.faces.astype(np.intp)
+        self._slicer = Slicer(vertices, faces, HORIZONTAL)
+        self._cuts: dict[float, Cut] = {}
+        self._free_cuts: dict[float, Cut] = {}
         self._arms = [_chain(body, names) for names in arms]
         self._outwards = _directions([arm[0, [0, 2]] for arm in self._arms])
         self._arm_bones = [_bones(chain) for chain in self._arms]
         self._trunk_bones = [_bones(_chain(body, names)) for names in trunk]
-
-    @cached_property
-    def _face_range(self) -> tuple[Floats, Floats]:
-        heights = self._vertices[self._faces, 1]
-        return heights.min(axis=1), heights.max(axis=1)
 
     def torso(self, level: float) -> Cut:
         """The cut at a height, without arms.
@@ -132,23 +169,26 @@ class Tape:
         Raises:
             InvalidBodyError: if nothing of the torso is there, or it cannot be told from the arms.
         """
-        cut = self._without_free_arms(level)
-        for side, outwards in enumerate(self._outwards):
-            if self._has_joined(cut, side, level):
-                cut = cut.within(outwards, self._width_below_armpit(side, level))
-        return cut
+        if level not in self._cuts:
+            cut = self._without_free_arms(level)
+            for side, outwards in enumerate(self._outwards):
+                if self._has_joined(cut, side, level):
+                    cut = cut.within(outwards, self._width_below_armpit(side, level))
+            self._cuts[level] = cut
+        return self._cuts[level]
 
     def _without_free_arms(self, level: float) -> Cut:
-        low, high = self._face_range
-        near = self._faces[(low <= level) & (level <= high)]
-        loops = loops_at(self._vertices, near, level)
-        middles = np.array([loop.segments.mean(axis=(0, 1)) for loop in loops]).reshape(-1, 2)
-        middles = np.insert(middles, 1, level, axis=1)
-        is_trunk = _distances(middles, self._trunk_bones) <= _distances(middles, self._arm_bones)
-        if not is_trunk.any():
-            raise InvalidBodyError(f"there is no torso at a height of {level:.3f} m")
-        kept = [loop.segments for loop, keep in zip(loops, is_trunk, strict=True) if keep]
-        return Cut(np.concatenate(kept))
+        if level not in self._free_cuts:
+            loops = self._slicer.loops(level)
+            middles = np.array([loop.middle for loop in loops]).reshape(-1, 2)
+            middles = np.insert(middles, 1, level, axis=1)
+            to_trunk = _distances(middles, self._trunk_bones)
+            is_trunk = to_trunk <= _distances(middles, self._arm_bones)
+            if not is_trunk.any():
+                raise InvalidBodyError(f"there is no torso at a height of {level:.3f} m")
+            kept = [loop.segments for loop, keep in zip(loops, is_trunk, strict=True) if keep]
+            self._free_cuts[level] = Cut(np.concatenate(kept))
+        return self._free_cuts[level]
 
     def _has_joined(self, cut: Cut, side: int, level: float) -> bool:
         """Whether the torso's contour goes out as far as an arm's bones at that level."""
