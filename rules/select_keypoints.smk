@@ -18,6 +18,7 @@ rule select_keypoints:
         mem_mb=1000,
         runtime="10m",
     params:
+        people=config["people"],
         min_frames=config["selection"]["min_frames"],
         min_person_height_px=config["selection"]["min_person_height_px"],
         min_sharpness=config["selection"]["min_sharpness"],

@@ -3,12 +3,13 @@
 Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz` and so on.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.gpus import use_gpus
 from tapeless.logs import job_log
-from tapeless.outcomes import run_stage
+from tapeless.people import MAIN_PERSON, run_people_stage
 from tapeless.shape.anny import Settings, estimate_bodies, read_frames
 
 if TYPE_CHECKING:
@@ -25,18 +26,26 @@ def main(
     workers: int = 1,
     gpus: int = 0,
 ) -> None:
-    """Writes the body files, or the reason why there are none."""
+    """Writes the body files of each person, or the reason why there are none."""
 
-    def work() -> dict[str, int]:
+    def work(person: int, bodies: Path, keypoints: Path, silhouettes: Path) -> dict[str, int]:
         frames = read_frames(keypoints, silhouettes)
+        known = settings if person == MAIN_PERSON else settings_of_others(settings)
         with use_gpus(gpus):
-            estimates = estimate_bodies(frames, space, settings, workers)
+            estimates = estimate_bodies(frames, space, known, workers)
         for number, body in enumerate(estimates, start=1):
             body.save(bodies / f"estimate_{number}.npz")
         used = sum(len(body.frames) for body in estimates)
         return {"estimates": len(estimates), "frames_used": used}
 
-    run_stage(bodies, [keypoints, silhouettes], work)
+    run_people_stage(bodies, [keypoints, silhouettes], work)
+
+
+def settings_of_others(settings: Settings) -> Settings:
+    """What is known of people besides the main person: the camera, and not what the sheet says."""
+    return replace(
+        settings, stature_m=None, mass_kg=None, sex=None, distance_m=None, object_px_per_m=None
+    )
 
 
 if __name__ == "__main__":

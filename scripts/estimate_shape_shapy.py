@@ -5,12 +5,13 @@ Reads the frames, the keypoints of the one person, and the user's own download o
 asked for, `shapy/` with SHAPY's own meshes and overlays.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.containers import Allowance, expect_usage
 from tapeless.logs import job_log
-from tapeless.outcomes import run_stage
+from tapeless.people import MAIN_PERSON, people_of, run_people_stage
 from tapeless.shape.shapy import Settings, estimate_bodies
 from tapeless.shape.shapy_frames import LeftOut
 from tapeless.video.recall import recall_frames
@@ -23,17 +24,21 @@ def main(
     frames: Path, keypoints: Path, bodies: Path, settings: Settings, allowance: Allowance
 ) -> None:
     """Writes the body files, or the reason why there are none."""
-    left_out = LeftOut()
+    left_out = {person: LeftOut() for person in people_of(keypoints)}
 
-    def work() -> dict[str, int]:
-        estimates = estimate_bodies(frames, keypoints, bodies, settings, allowance, left_out)
+    def work(person: int, own_bodies: Path, _frames: Path, own_keypoints: Path) -> dict[str, int]:
+        # the height given is that of the main person
+        own = settings if person == MAIN_PERSON else replace(settings, stature_m=None)
+        others = left_out[person]
+        estimates = estimate_bodies(frames, own_keypoints, own_bodies, own, allowance, others)
         for number, body in enumerate(estimates, start=1):
-            body.save(bodies / f"estimate_{number}.npz")
-        used, others = len(estimates), len(left_out.reasons)
-        return {"estimates": used, "frames_used": used, "frames_left_out": others}
+            body.save(own_bodies / f"estimate_{number}.npz")
+        used = len(estimates)
+        return {"estimates": used, "frames_used": used, "frames_left_out": len(others.reasons)}
 
-    run_stage(bodies, [frames, keypoints], work)
-    left_out.write(bodies / "left_out.csv")
+    run_people_stage(bodies, [frames, keypoints], work)
+    for person, folder in people_of(bodies).items():
+        left_out[person].write(folder / "left_out.csv")
 
 
 if __name__ == "__main__":

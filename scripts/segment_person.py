@@ -1,15 +1,16 @@
-"""Cuts the one person out of every frame kept.
+"""Cuts the one person out of every frame kept, or each of several.
 
 Reads the sampled frames and the frames' body points (one person each, from any detector); writes a
 directory with one 8-bit grey picture per frame, of the frame's size: value / 255 is the
 probability of belonging to the person.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.logs import job_log
-from tapeless.outcomes import run_stage
+from tapeless.people import run_people_stage
 from tapeless.silhouettes import segment_person
 from tapeless.video.recall import recall_frames
 
@@ -19,7 +20,11 @@ if TYPE_CHECKING:
 
 def main(frames: Path, keypoints: Path, silhouettes: Path) -> None:
     """Runs the stage for one video."""
-    run_stage(silhouettes, [keypoints], lambda: segment_person(frames, keypoints, silhouettes))
+
+    def work(_person: int, own_silhouettes: Path, own_keypoints: Path) -> Mapping[str, int]:
+        return segment_person(frames, own_keypoints, own_silhouettes)
+
+    run_people_stage(silhouettes, [keypoints], work)
 
 
 if __name__ == "__main__":

@@ -1,17 +1,25 @@
-"""Keeps the frames that are fit to measure the one person of a video.
+"""Keeps the frames that are fit to measure the one person of a video, or each of several.
 
 Reads the sampled frames, their table and everybody found in them (OpenPose JSON, from any
 detector); writes a directory with one OpenPose JSON file per frame kept, each with exactly one
-person, and a table with a row for every sampled frame: kept, or the reason why not. The table is
-written also when the video is rejected.
+person, and a table with a row for every sampled frame: kept, or the reason why not. With `people:
+all` the directory has a folder for each person, and the table a row for each person and frame. The
+table is written also when the video is rejected.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
-from tapeless.selection import Rules, select_keypoints, write_table
+from tapeless.selection import (
+    Rules,
+    read_footage,
+    select_everybody,
+    select_main_person,
+    write_table,
+)
 from tapeless.video.recall import recall_frames
 
 if TYPE_CHECKING:
@@ -19,15 +27,23 @@ if TYPE_CHECKING:
 
 
 def main(
-    frames: Path, frames_table: Path, pose: Path, keypoints: Path, table: Path, *, rules: Rules
+    frames: Path,
+    frames_table: Path,
+    pose: Path,
+    keypoints: Path,
+    table: Path,
+    *,
+    rules: Rules,
+    people: str = "dominant",
 ) -> None:
-    """Runs the stage for one video."""
-    write_table(table, [])
-    run_stage(
-        keypoints,
-        [frames, pose],
-        lambda: select_keypoints(frames, frames_table, pose, keypoints, table, rules),
-    )
+    """Runs the stage for one video; `people` is `dominant` or `all`."""
+    select = select_everybody if people == "all" else select_main_person
+
+    def work() -> Mapping[str, int]:
+        return select(read_footage(frames, frames_table, pose), keypoints, table, rules)
+
+    write_table(table, {})
+    run_stage(keypoints, [frames, pose], work)
 
 
 if __name__ == "__main__":
@@ -49,4 +65,5 @@ if __name__ == "__main__":
                 min_person_height_px=snakemake.params.min_person_height_px,
                 min_sharpness=snakemake.params.min_sharpness,
             ),
+            people=snakemake.params.people,
         )

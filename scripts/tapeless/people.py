@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from tapeless.outcomes import Outcome, run_stage
+from tapeless.outcomes import Outcome, Rejected, run_stage
 
 MAIN_PERSON = 1
 """The number of the person whom the sheet's height, mass, sex and subject belong to."""
@@ -69,6 +69,31 @@ def run_people_stage(output: Path, upstream: Sequence[Path], work: Work) -> Outc
         )
     outcomes[MAIN_PERSON].write(output)
     return outcomes[MAIN_PERSON]
+
+
+def run_each_person(
+    output: Path, work: Mapping[int, Callable[[Path], Mapping[str, int]]]
+) -> Mapping[str, int]:
+    """The work of the stage that finds several people, each in a directory of their own.
+
+    Args:
+        output: the stage's directory, which exists.
+        work: by the number of the person; it is called with their directory.
+
+    Returns:
+        What was counted of person 1.
+
+    Raises:
+        Rejected: if person 1 is rejected. The others are done all the same.
+    """
+    outcomes = {}
+    for number, work_on_person in work.items():
+        folder = person_folder(output, number)
+        outcomes[number] = run_stage(folder, [], partial(work_on_person, folder))
+    main = outcomes[MAIN_PERSON]
+    if main.code is not None:
+        raise Rejected(main.code, main.reason or "", **main.counts)
+    return main.counts
 
 
 def _followed(stage: Path) -> dict[int, Path]:

@@ -1,12 +1,13 @@
-"""Which frames of a video are fit to measure the person in it, and why the others are not."""
+"""Which frames of a video are fit to measure a person in it, and why the others are not."""
 
 from __future__ import annotations
 
 import csv
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import cv2
@@ -14,15 +15,18 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from tapeless.following import find_crowded
 from tapeless.identity import Sighting, clothing_colours, group_sightings
 from tapeless.images import read_rgb
 from tapeless.keypoints import Person, frame_names, read_poses, write_people
 from tapeless.outcomes import Rejected
+from tapeless.people import MAIN_PERSON, run_each_person
 
 log = logging.getLogger(__name__)
 
 COLUMNS = (
     "frame",
+    "person",
     "time_s",
     "verdict",
     "code",
@@ -42,6 +46,9 @@ _TORSO_SHARE = 0.30  # shoulder line to hip line, of a person's stature
 _CROWN_SHARE = 0.06
 _SOLE_SHARE = 0.04
 _MIN_CROP_PX = 8
+
+Fault = tuple[str, str]
+"""A code and a reason."""
 
 _ADVICE = "Film one person, head to feet, with a little room around them"
 
@@ -81,8 +88,36 @@ class View:
     sharpness: float
 
 
-def select_keypoints(
-    frames: Path, frames_table: Path, pose: Path, keypoints: Path, table: Path, rules: Rules
+@dataclass(frozen=True, eq=False)
+class Footage:
+    """Everybody seen in the sampled frames of a video.
+
+    `names` are the frames in time order, `times` their seconds, `people` how many were found in
+    each; a view's `sighting.frame` is the number of its frame in `names`.
+    """
+
+    names: Sequence[str]
+    times: Mapping[str, float]
+    people: Mapping[str, int]
+    views: Sequence[View]
+
+
+def read_footage(frames: Path, frames_table: Path, pose: Path) -> Footage:
+    """Reads the sampled frames, their table and the people found in them.
+
+    Raises:
+        PoseFileError: if the pose files do not match the frames.
+    """
+    names = frame_names(frames)
+    poses = read_poses(pose, names)
+    rows = pd.read_csv(frames_table)
+    times: dict[str, float] = dict(zip(rows["frame"], rows["time_s"], strict=True))
+    views = _views(frames, names, poses, times)
+    return Footage(names, times, {name: len(people) for name, people in poses.items()}, views)
+
+
+def select_main_person(
+    footage: Footage, keypoints: Path, table: Path, rules: Rules
 ) -> Mapping[str, int]:
     """Keeps the frames of a video that are fit to measure its main person.
 
@@ -91,17 +126,50 @@ def select_keypoints(
 
     Raises:
         Rejected: if fewer than `rules.min_frames` are kept.
-        PoseFileError: if the pose files do not match the frames.
     """
-    names = frame_names(frames)
-    poses = read_poses(pose, names)
-    rows = pd.read_csv(frames_table)
-    times: dict[str, float] = dict(zip(rows["frame"], rows["time_s"], strict=True))
-    views = _views(frames, names, poses, times)
-    verdicts = judge(names, times, {n: len(p) for n, p in poses.items()}, views, rules)
+    chosen = next(iter(_sort_people(footage.views, rules)), [])
+    verdicts = judge(footage, chosen, rules)
+    write_table(table, {MAIN_PERSON if chosen else None: verdicts})
+    return _keep(verdicts, rules, keypoints)
+
+
+def select_everybody(
+    footage: Footage, keypoints: Path, table: Path, rules: Rules
+) -> Mapping[str, int]:
+    """Keeps, for each person who can be followed, the frames fit to measure them.
+
+    Whoever is seen in half of `rules.min_frames` at least has a directory of their own in
+    `keypoints`, and a row for every sampled frame in `table`.
+
+    Raises:
+        Rejected: if nobody is seen, or the main person is not fit to be measured; the others are
+            selected all the same.
+    """
+    people = _sort_people(footage.views, rules)
+    followed = [
+        person
+        for number, person in enumerate(people, start=MAIN_PERSON)
+        if number == MAIN_PERSON or 2 * len(person) >= rules.min_frames
+    ]
+    if not followed:
+        return select_main_person(footage, keypoints, table, rules)
+    crowded = find_crowded(
+        [view.sighting for view in footage.views],
+        [[view.sighting for view in person] for person in followed],
+    )
+    verdicts: dict[int | None, list[Verdict]] = {
+        number: judge(footage, person, rules, crowded)
+        for number, person in enumerate(followed, start=MAIN_PERSON)
+    }
     write_table(table, verdicts)
+    work = {n: partial(_keep, own, rules) for n, own in verdicts.items() if n is not None}
+    return run_each_person(keypoints, work)
+
+
+def _keep(verdicts: Sequence[Verdict], rules: Rules, keypoints: Path) -> Mapping[str, int]:
+    """Writes the points of one person in the frames that are kept."""
     kept = [verdict for verdict in verdicts if verdict.code is None]
-    counts = {"frames_sampled": len(names), "frames_used": len(kept)}
+    counts = {"frames_sampled": len(verdicts), "frames_used": len(kept)}
     if len(kept) < rules.min_frames:
         raise _rejection(verdicts, rules, counts)
     for verdict in kept:
@@ -111,47 +179,53 @@ def select_keypoints(
 
 
 def judge(
-    names: Sequence[str],
-    times: Mapping[str, float],
-    people: Mapping[str, int],
-    views: Sequence[View],
+    footage: Footage,
+    chosen: Sequence[View],
     rules: Rules,
+    crowded: Set[Sighting] = frozenset(),
 ) -> list[Verdict]:
-    """The verdict on every frame, given everybody seen in them.
+    """The verdict on every frame, for the person whom the `chosen` views show.
 
-    The person to measure is the one with the most frames that are fit by themselves, each counted
-    by the person's height in it: large and often seen beats small, never the order of a list.
+    `crowded` are sightings that somebody else is in the way of.
     """
-    chosen = _main_person(views, rules)
     median = float(np.median([view.sharpness for view in chosen])) if chosen else 1.0
     by_frame = {view.sighting.frame: view for view in chosen}
-    return [
-        _verdict(name, times[name], people[name], by_frame.get(number), median, rules)
-        for number, name in enumerate(names)
-    ]
+    verdicts = []
+    for number, name in enumerate(footage.names):
+        view, people = by_frame.get(number), footage.people[name]
+        fault: Fault | None = _ABSENT["another_person" if people else "no_person"]
+        person, sharpness = None, None
+        if view is not None:
+            person = view.sighting.person
+            sharpness = view.sharpness / median if median else 0.0  # unknown never passes
+            is_crowded = view.sighting in crowded
+            fault = _fault(view, sharpness, rules, is_crowded=is_crowded)
+        verdicts.append(
+            Verdict(name, footage.times[name], people, person, sharpness, *(fault or ()))
+        )
+    return verdicts
 
 
-def _verdict(
-    name: str, time_s: float, people: int, view: View | None, median: float, rules: Rules
-) -> Verdict:
-    if view is None:
-        code = "another_person" if people else "no_person"
-        return Verdict(name, time_s, people, code=code, reason=_ABSENT[code])
-    person = view.sighting.person
-    sharpness = view.sharpness / median if median else 0.0  # what cannot be told never passes
-    fault = frame_fault(person, view.size, rules) or _blur(sharpness, rules)
-    if fault is None:
-        return Verdict(name, time_s, people, person, sharpness)
-    return Verdict(name, time_s, people, person, sharpness, *fault)
+def _fault(view: View, sharpness: float, rules: Rules, *, is_crowded: bool) -> Fault | None:
+    if is_crowded:
+        return _OVERLAP
+    return frame_fault(view.sighting.person, view.size, rules) or _blur(sharpness, rules)
 
 
 _ABSENT = {
-    "no_person": "Nobody was found in this frame.",
-    "another_person": "This frame shows somebody else than most of the video.",
+    "no_person": ("no_person", "Nobody was found in this frame."),
+    "another_person": (
+        "another_person",
+        "This frame shows somebody else than most of the video.",
+    ),
 }
+_OVERLAP = (
+    "people_overlap",
+    "Somebody else is too close to the person. Film people who keep apart.",
+)
 
 
-def frame_fault(person: Person, size: tuple[int, int], rules: Rules) -> tuple[str, str] | None:
+def frame_fault(person: Person, size: tuple[int, int], rules: Rules) -> Fault | None:
     """Why a person in a picture of `size` (width, height) cannot be measured, None if they can."""
     missing = _missing(person)
     stature = _stature_px(person) if missing else person.height_px
@@ -190,17 +264,22 @@ def person_sharpness(picture: NDArray[np.uint8], person: Person) -> float:
     return min(ratios)
 
 
-def write_table(path: Path, verdicts: Sequence[Verdict]) -> None:
-    """Writes keypoints.csv: a row for every sampled frame."""
+def write_table(path: Path, verdicts: Mapping[int | None, Sequence[Verdict]]) -> None:
+    """Writes keypoints.csv: a row for every person and sampled frame.
+
+    `verdicts` is by the number of the person; None stands for a video without anybody.
+    """
     with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(COLUMNS)
-        writer.writerows(_row(verdict) for verdict in verdicts)
+        for person, own in verdicts.items():
+            writer.writerows(_row(person, verdict) for verdict in own)
 
 
-def _row(verdict: Verdict) -> list[object]:
+def _row(person: int | None, verdict: Verdict) -> list[object]:
     return [
         verdict.frame,
+        "" if person is None else person,
         verdict.time_s,
         "kept" if verdict.code is None else "dropped",
         verdict.code or "",
@@ -231,8 +310,12 @@ def _views(
     return views
 
 
-def _main_person(views: Sequence[View], rules: Rules) -> list[View]:
-    """The views of the person to measure, empty when nobody is in view."""
+def _sort_people(views: Sequence[View], rules: Rules) -> list[list[View]]:
+    """The views of each person, the main person first.
+
+    That is the one with the most frames that are fit by themselves, each counted by the person's
+    height in it: large and often seen beats small, never the order of a list.
+    """
     by_sighting = {id(view.sighting): view for view in views}
     groups = [
         [by_sighting[id(sighting)] for sighting in group]
@@ -244,10 +327,10 @@ def _main_person(views: Sequence[View], rules: Rules) -> list[View]:
         fit = [frame_fault(v.sighting.person, v.size, rules) is None for v in group]
         return float(np.dot(fit, heights)), sum(heights)
 
-    return max(groups, key=weight, default=[])
+    return sorted(groups, key=weight, reverse=True)
 
 
-def _blur(sharpness: float, rules: Rules) -> tuple[str, str] | None:
+def _blur(sharpness: float, rules: Rules) -> Fault | None:
     if sharpness >= rules.min_sharpness:
         return None
     if not sharpness:
@@ -320,5 +403,6 @@ _TELLING = {
         "the person is less than {rules.min_person_height_px:.0f} px tall in most. "
         "Film from closer by, so that the person fills most of the picture's height."
     ),
+    "people_overlap": "somebody else is too close in most. Film people who keep apart, for longer.",
     "blurred": "the person is blurred in most. Move slowly, in good light, and hold the camera.",
 }
