@@ -78,9 +78,9 @@ def film_person(
     camera = Camera.framing(stature, shot.width_px, shot.height_px, generator, shot.fill)
     room = shade_floor(paint_room(camera, generator, is_cluttered=shot.clutter), camera)
     outfit = dress(load_model(), vertices[0], generator)
-    bodies = _clothed(_turning(adult, shot, generator), outfit, shot)
-    pictures = _cut_outs(bodies, outfit.colours, camera, generator)
-    _encode(_composed(room, _held(pictures, shot.held), generator, masks), video, shot)
+    bodies = clothe(turn(adult, shot, generator), outfit, shot)
+    pictures = cut_outs_of(bodies, outfit.colours, camera, generator)
+    encode(compose(room, _held(pictures, shot.held), generator, masks), video, shot)
     return camera
 
 
@@ -96,10 +96,10 @@ def film_empty_room(video: Path, *, seed: int, shot: Shot | None = None) -> None
     nobody = np.zeros((shot.height_px, shot.width_px, 4), np.float32)
     room = paint_room(camera, generator, is_cluttered=shot.clutter)
     empty = repeat(nobody, shot.poses * shot.held)
-    _encode(_composed(room, empty, generator, None), video, shot)
+    encode(compose(room, empty, generator, None), video, shot)
 
 
-def _turning(adult: Adult, shot: Shot, generator: np.random.Generator) -> Iterator[Floats]:
+def turn(adult: Adult, shot: Shot, generator: np.random.Generator) -> Iterator[Floats]:
     """The posed vertices (V, 3) of each frame in the world, on the floor."""
     model = load_model()
     phenotypes, local_changes = parameters_of([adult])
@@ -116,7 +116,7 @@ def _turning(adult: Adult, shot: Shot, generator: np.random.Generator) -> Iterat
         yield np.stack([c * x + s * z, y, c * z - s * x], axis=1).astype(np.float32)
 
 
-def _clothed(bodies: Iterable[Floats], outfit: Outfit, shot: Shot) -> Iterator[Floats]:
+def clothe(bodies: Iterable[Floats], outfit: Outfit, shot: Shot) -> Iterator[Floats]:
     """The surfaces (V, 3) of hair, cloth and bare skin."""
     if shot.hair_m == 0 and shot.looseness_m == 0:
         yield from bodies
@@ -127,7 +127,7 @@ def _clothed(bodies: Iterable[Floats], outfit: Outfit, shot: Shot) -> Iterator[F
         yield vertices + distances[:, None] * vertex_normals(vertices, faces)
 
 
-def _cut_outs(
+def cut_outs_of(
     bodies: Iterable[Floats],
     colours: npt.NDArray[np.uint8],
     camera: Camera,
@@ -175,7 +175,7 @@ def _mesh(vertices: Floats, faces: npt.NDArray[np.int64], colours: Frame) -> pyr
     return pyrender.Mesh([primitive])
 
 
-def _composed(
+def compose(
     room: Picture,
     cut_outs: Iterable[Picture],
     generator: np.random.Generator,
@@ -198,7 +198,7 @@ def _composed(
         yield np.clip(frame, 0, 255).astype(np.uint8)
 
 
-def _encode(frames: Iterable[Frame], video: Path, shot: Shot) -> None:
+def encode(frames: Iterable[Frame], video: Path, shot: Shot) -> None:
     """Writes an mp4 whose bytes depend on the frames only; it appears when it is complete."""
     video.parent.mkdir(parents=True, exist_ok=True)
     unfinished = video.with_name(f".{video.name}.unfinished")
