@@ -13,6 +13,7 @@ import numpy as np
 from tapeless.bodies import Body
 from tapeless.keypoints import POSE_SUFFIX, Person, read_people, read_person
 from tapeless.outcomes import REJECTION_CODES, Outcome
+from tapeless.volume import signed_volume
 
 _SCALES = {
     "known_height": "from the height given",
@@ -111,12 +112,11 @@ def read_contents(inputs: SheetInputs) -> Contents:
 
 def typical_body(bodies: Sequence[Body]) -> Body:
     """The body of middle volume, and so of middle mass."""
-    return sorted(bodies, key=_volume)[(len(bodies) - 1) // 2]
 
+    def volume_m3(body: Body) -> float:
+        return signed_volume(body.vertices.astype(np.float64)[body.faces])
 
-def _volume(body: Body) -> float:
-    a, b, c = np.moveaxis(body.vertices.astype(np.float64)[body.faces], 1, 0)
-    return float((a * np.cross(b, c)).sum() / 6)
+    return sorted(bodies, key=volume_m3)[(len(bodies) - 1) // 2]
 
 
 def _facts(
