@@ -170,9 +170,9 @@ def test_the_command_is_that_of_the_contract(tmp_path, regressor, video):
     place = Workplace.at(tmp_path, regressor.parent / "data", settings)
     assert " ".join(place.arguments(meshes=False, pictures=True)) == (
         "--exp-cfg configs/b2a_expose_hrnet_demo.yaml "
-        f"--output-folder {tmp_path}/work/results --datasets openpose --split test "
+        f"--output-folder {tmp_path}/scratch/results --datasets openpose --split test "
         "--save-params true --save-mesh false --save-vis true "
-        f"--exp-opts output_folder={tmp_path}/work/model part_key=pose "
+        f"--exp-opts output_folder={tmp_path}/scratch/model part_key=pose "
         f"datasets.pose.openpose.data_folder={tmp_path}/inputs "
         "datasets.pose.openpose.img_folder=images datasets.pose.openpose.keyp_folder=keypoints "
         "datasets.batch_size=1 datasets.pose_shape_ratio=1.0 datasets.pose.num_workers.test=0"
@@ -185,10 +185,10 @@ def test_shapy_finds_the_download_at_its_side_and_can_write_to_its_own_folder_on
     assert {(m.source, m.target, m.writable) for m in place.mounts} == {
         (video.data, "/opt/shapy/data", False),
         (tmp_path / "inputs", None, False),
-        (tmp_path / "work", None, True),
+        (tmp_path / "scratch", None, True),
     }
     place.stage(video.frames, video.keypoints, video.names[:2])
-    linked = (tmp_path / "work/model/checkpoints").readlink()
+    linked = (tmp_path / "scratch/model/checkpoints").readlink()
     assert str(linked) == f"/opt/shapy/data/{Path(CHECKPOINT).parent}"
     staged = sorted(path.name for path in (tmp_path / "inputs").rglob("frame_*"))
     assert staged == [f"{n}.{e}" for n in video.names[:2] for e in ("json", "png")]

@@ -24,7 +24,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9/._-]+")
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder with `inputs` for SHAPY to read and `work` for it to write.
+    """A folder with `inputs` for SHAPY to read and `scratch` for it to write.
 
     Attributes:
         folder: the folder itself, an absolute path; it has the same one in the container.
@@ -58,7 +58,7 @@ class Workplace:
     @property
     def results(self) -> Path:
         """Where SHAPY puts its results."""
-        return self.folder / "work/results"
+        return self.folder / "scratch/results"
 
     @property
     def checkpoint(self) -> Path:
@@ -67,18 +67,18 @@ class Workplace:
 
     @property
     def mounts(self) -> tuple[Mount, ...]:
-        """What SHAPY needs to see; it can change nothing but its own `work`."""
+        """What SHAPY needs to see; it can change nothing but its own `scratch`."""
         linked = find_linked_data(self.data).items()
         return (
             Mount(self.data, self.data_inside),
             *(Mount(place, posixpath.join(self.data_inside, name)) for name, place in linked),
             Mount(self.folder / "inputs"),
-            Mount(self.folder / "work", writable=True),
+            Mount(self.folder / "scratch", writable=True),
         )
 
     @property
     def _model(self) -> Path:
-        return self.folder / "work/model"
+        return self.folder / "scratch/model"
 
     def stage(self, frames: Path, keypoints: Path, names: Sequence[str]) -> None:
         """Puts in place what SHAPY reads: these frames alone, and a model folder of its own.

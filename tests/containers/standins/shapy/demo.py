@@ -181,7 +181,7 @@ def merge(arguments):
     for file in arguments.exp_cfgs:  # None, and so a TypeError, where there is none
         Path(file).read_text()
     if arguments.show or arguments.split != "test" or arguments.datasets != ["openpose"]:
-        raise NotImplementedError("this stand-in knows no window, the split test, and openpose")
+        raise ValueError("this stand-in opens no window, and reads the split test of openpose only")
     options = dict(OPTIONS)
     for option in arguments.exp_opts:
         key, _, text = option.partition("=")
