@@ -23,6 +23,7 @@ from tapeless.needs import find_image_faults
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import find_sources
 from tapeless.videosheet import read_videos
+from tapeless.words import counted
 
 
 def read_schema(name):
@@ -35,8 +36,9 @@ def check(faults):
     if faults:
         lines = "\n".join(f"  - {fault}" for fault in faults)
         raise WorkflowError(
-            f"Nothing was run: the configuration and the list of videos have {len(faults)} "
-            f"fault(s).\n{lines}\nconfig/README.md explains every key and every column."
+            "Nothing was run: the configuration and the list of videos have "
+            f"{counted(len(faults), 'fault')}.\n{lines}\n"
+            "config/README.md explains every key and every column."
         )
 
 
@@ -160,7 +162,7 @@ def check_machine():
     if obstacles := find_obstacles(situation):
         lines = "\n".join(f"  - {finding.name}: {finding.describe()}" for finding in obstacles)
         raise WorkflowError(
-            f"Nothing was run: {len(obstacles)} thing(s) that the jobs need are missing here.\n"
+            f"Nothing was run, for want of {counted(len(obstacles), 'thing')} that the jobs need:\n"
             f"{lines}\n`{tapeless('doctor')}` checks again; docs/doctor.md explains each."
         )
 

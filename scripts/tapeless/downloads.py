@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tapeless.checksums import checksum_file
 from tapeless.outcomes import MachineFault
+from tapeless.words import counted
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class MissingFilesError(MachineFault):
     def __init__(self, program: str, folder: Path, missing: Sequence[MissingFile]) -> None:
         """`program` is what needs them, `folder` the one that the configuration names."""
         super().__init__(
-            f"{program} cannot run: {len(missing)} file(s) that it needs are not below {folder}.\n"
+            f"{program} cannot run, for want of {counted(len(missing), 'file')} below {folder}:\n"
             f"{format_missing(missing)}\n"
             "Download them from the sites named, with your own account, and put them there. "
             "Then start again: what is finished is kept."

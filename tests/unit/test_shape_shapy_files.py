@@ -79,7 +79,7 @@ def test_the_error_is_a_table_that_says_what_to_do(tmp_path, download):
     with pytest.raises(MissingFilesError) as error:
         require_files(tmp_path)
     message = str(error.value)
-    assert message.startswith(f"SHAPY cannot run: 8 file(s) that it needs are not below {tmp_path}")
+    assert message.startswith(f"SHAPY cannot run, for want of 8 files below {tmp_path}")
     assert CHECKPOINT in message
     assert len(error.value.missing) == 8
     assert "then start again" in message.lower()

@@ -52,7 +52,7 @@ def test_all_faults_of_configuration_and_sheet_are_said_in_one_message(project: 
         "config/videos.tsv, line 4: there is no file 'videos/none.mp4'",
         "config/videos.tsv, line 4: start_s (3) must be before end_s (2)",
     ]
-    assert "Nothing was run: the configuration and the list of videos have 11 fault(s)" in said
+    assert "Nothing was run: the configuration and the list of videos have 11 faults." in said
     assert "config/README.md explains every key and every column." in said
 
 

@@ -55,7 +55,7 @@ def test_all_that_is_missing_is_said_at_once_and_no_job_runs(
         assert typed in shapy
     assert len(found["SHAPY data"]) == 1  # the folder
     count = sum(map(len, found.values()))
-    assert f"Nothing was run: {count} thing(s) that the jobs need are missing here." in run.stdout
+    assert f"Nothing was run, for want of {count} things that the jobs need:" in run.stdout
     assert "`tapeless doctor --configfile config/reference.yaml --config" in run.stdout
     assert not project.results.exists()
 

@@ -18,6 +18,7 @@ from tapeless.doctor.findings import Finding, Verdict, format_table
 from tapeless.doctor.pinning import pin
 from tapeless.doctor.situation import USUAL_CONFIG, Situation, read_situation
 from tapeless.hints import join_options, with_options
+from tapeless.words import counted
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -152,7 +153,7 @@ def _sum_up(situation: Situation | None, findings: Sequence[Finding]) -> str:
         return "The configuration cannot be understood, so nothing else was checked."
     route = _name_route(situation)
     if failures:
-        things = "1 thing" if failures == 1 else f"{failures} things"
+        things = counted(failures, "thing")
         return f"{things} to mend before {route} can run; docs/doctor.md explains each line."
     return f"{route} can run here, as far as can be told."
 
