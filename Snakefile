@@ -48,6 +48,8 @@ rule all:
         ),
         "<results>/summary.csv",
         "<results>/measurements.csv",
+        "<results>/subjects.csv",
+        "<results>/repeatability.csv",
         "<results>/provenance.json",
 
 

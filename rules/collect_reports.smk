@@ -13,13 +13,25 @@ rule collect_reports:
             update("<results>/summary.csv"),
             caption="../report/summary.rst",
             category="All videos",
-            labels={"table": "summary, a row per video"},
+            labels={"table": "summary, a row per video and person"},
         ),
         measurements=report(
             update("<results>/measurements.csv"),
             caption="../report/measurements.rst",
             category="All videos",
-            labels={"table": "measurements, a row per video and measurement"},
+            labels={"table": "measurements, a row per video, person and measurement"},
+        ),
+        subjects=report(
+            update("<results>/subjects.csv"),
+            caption="../report/subjects.rst",
+            category="All videos",
+            labels={"table": "subjects, a row per person who has a name"},
+        ),
+        repeatability=report(
+            update("<results>/repeatability.csv"),
+            caption="../report/repeatability.rst",
+            category="All videos",
+            labels={"table": "repeatability, a row per measurement"},
         ),
     log:
         "<logs>/collect_reports.log",

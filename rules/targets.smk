@@ -25,4 +25,6 @@ rule reports:
     input:
         "<results>/summary.csv",
         "<results>/measurements.csv",
+        "<results>/subjects.csv",
+        "<results>/repeatability.csv",
         "<results>/provenance.json",

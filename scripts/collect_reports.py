@@ -1,46 +1,65 @@
-"""Collects all videos into the two reports that users open.
+"""Collects all videos into the tables that users open.
 
 Reads the statistics and the final verdict of every video; writes `summary.csv` (wide, a row per
-video) and `measurements.csv` (tidy, a row per video and measurement). A rejected video has its
-rows, without numbers. SHAPY's own measurements are there as soon as one video has them. Videos are
-sorted by id, so that the same results give the same files.
+video and person), `measurements.csv` (tidy, a row per measurement of them), `subjects.csv` (a row
+per subject of the sheet, their videos joined) and `repeatability.csv` (a row per measurement: how
+videos of one person, and people, differ). Who was rejected has rows without numbers. SHAPY's own
+measurements are there as soon as one video has them. Rows are sorted by id, so that the same
+results give the same files.
 """
 
-import csv
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.cohort import (
+    REPEATABILITY_COLUMNS,
+    group_by_subject,
+    repeatability_row,
+    subject_columns,
+    subject_row,
+)
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
-from tapeless.reports import measurement_rows, summary_columns, summary_row, write_table
+from tapeless.reports import (
+    measurement_rows,
+    read_results,
+    summary_columns,
+    summary_row,
+    write_table,
+)
 from tapeless.statistics import STATISTICS_COLUMNS
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def read_statistics(path: Path) -> dict[str, dict[str, str]]:
-    """The rows of a video's `statistics.csv`, as text, by measurement."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return {row["measurement"]: row for row in csv.DictReader(stream)}
-
-
 def main(
-    statistics: Sequence[Path], verdicts: Sequence[Path], summary: Path, measurements: Path
+    statistics: Sequence[Path],
+    verdicts: Sequence[Path],
+    *,
+    summary: Path,
+    measurements: Path,
+    subjects: Path,
+    repeatability: Path,
 ) -> None:
     """Collects all videos; `statistics` and `verdicts` are in the same order of videos."""
-    videos = [
-        (json.loads(verdict_file.read_text(encoding="utf-8")), read_statistics(statistics_file))
+    results = [
+        result
         for verdict_file, statistics_file in zip(verdicts, statistics, strict=True)
+        for result in read_results(verdict_file, statistics_file)
     ]
-    videos.sort(key=lambda video: video[0]["video"])
-    records = load_table().present(lambda record: any(record.name in rows for _, rows in videos))
-    summaries = [summary_row(*video, records) for video in videos]
-    rows = [row for video in videos for row in measurement_rows(*video, records)]
-    write_table(summary, summary_columns(records), summaries)
+    results.sort(key=lambda result: (result.video, result.person))
+    names = {name for result in results for name in result.statistics}
+    records = load_table().present(lambda record: record.name in names)
+    write_table(summary, summary_columns(records), (summary_row(r, records) for r in results))
+    rows = (row for result in results for row in measurement_rows(result, records))
     write_table(measurements, STATISTICS_COLUMNS, rows)
+    groups = group_by_subject(results)
+    people = (subject_row(subject, videos, records) for subject, videos in groups.items())
+    write_table(subjects, subject_columns(records), people)
+    repeated = (repeatability_row(record, results) for record in records)
+    write_table(repeatability, REPEATABILITY_COLUMNS, repeated)
 
 
 if __name__ == "__main__":
@@ -48,6 +67,8 @@ if __name__ == "__main__":
         main(
             [Path(path) for path in snakemake.input.statistics],
             [Path(path) for path in snakemake.input.outcome],
-            Path(snakemake.output.summary),
-            Path(snakemake.output.measurements),
+            summary=Path(snakemake.output.summary),
+            measurements=Path(snakemake.output.measurements),
+            subjects=Path(snakemake.output.subjects),
+            repeatability=Path(snakemake.output.repeatability),
         )

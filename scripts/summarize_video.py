@@ -1,8 +1,9 @@
-"""Sums up one video: what its estimates say together, and the video's final verdict.
+"""Sums up one video: what its estimates say together, and the final verdict on each person.
 
-Reads the measurements of every estimate, the table of sampled frames and the verdict of the stages
-before; writes `statistics.csv` (pandas' `describe()` in centimetres and kilograms, and the 95 %
-interval of the median) and `outcome.json`. The statistics of a rejected video have no rows.
+Reads the measurements of every estimate, the table of sampled frames and the verdicts of the stages
+before; writes `statistics.csv` (pandas' `describe()` in the units of the reports, and the 95 %
+interval of the median, a row per person and measurement) and `outcome.json`. The statistics have
+no rows of somebody who was rejected.
 """
 
 from pathlib import Path
@@ -14,6 +15,7 @@ from tapeless.intervals import load_uncertainty
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
 from tapeless.outcomes import Outcome
+from tapeless.people import MAIN_PERSON, people_of, rows_of_person
 from tapeless.reports import write_json, write_table
 from tapeless.statistics import STATISTICS_COLUMNS, scale_of, summarize
 
@@ -21,24 +23,23 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def final_verdict(
-    outcome: Outcome, keypoints: pd.DataFrame, estimates: pd.DataFrame
-) -> dict[str, Any]:
-    """What the reports say of a video besides its measurements.
+def person_verdict(person: int, outcome: Outcome, estimates: pd.DataFrame) -> dict[str, Any]:
+    """What the reports say of a person besides their measurements.
 
     Args:
+        person: their number.
         outcome: the verdict of the last stage, which hands on that of the stage that rejected.
-        keypoints: a row per sampled frame.
         estimates: a row per estimate, with its `scale` and the number of its `frames`.
     """
     return {
+        "person": person,
         "outcome": "ok" if outcome.is_ok else "rejected",
         "code": outcome.code,
         "reason": outcome.reason,
-        "frames_sampled": len(keypoints),
         "frames_used": int(estimates["frames"].sum()),
         "estimates": len(estimates),
         "scale": scale_of(estimates) if len(estimates) else None,
+        "flags": [],
     }
 
 
@@ -55,24 +56,25 @@ def main(
     shape_backend: str,
 ) -> None:
     """Sums up one video."""
-    estimates = pd.read_csv(measurements_table)
-    frame = summarize(
-        estimates,
-        load_table(),
-        load_uncertainty(),
-        video=video,
-        subject=subject or "",
-        shape_backend=shape_backend,
-    )
-    write_table(statistics, STATISTICS_COLUMNS, frame.to_dict("records"))
+    everybody = pd.read_csv(measurements_table)
+    if "person" not in everybody:
+        everybody.insert(1, "person", MAIN_PERSON)
+    rows, people = [], []
+    for person, stage in people_of(measurements).items():
+        estimates = rows_of_person(everybody, person)
+        people.append(person_verdict(person, Outcome.read(stage), estimates))
+        frame = summarize(estimates, load_table(), load_uncertainty(), shape_backend=shape_backend)
+        name = subject if person == MAIN_PERSON else None
+        rows += frame.assign(video=video, subject=name or "", person=person).to_dict("records")
+    write_table(statistics, STATISTICS_COLUMNS, rows)
     about = {
         "video": video,
         "subject": subject or "",
         "pose_backend": pose_backend,
         "shape_backend": shape_backend,
+        "frames_sampled": int(pd.read_csv(keypoints_table)["frame"].nunique()),
     }
-    keypoints = pd.read_csv(keypoints_table)
-    write_json(verdict, about | final_verdict(Outcome.read(measurements), keypoints, estimates))
+    write_json(verdict, about | people[0] | {"people": people})
 
 
 if __name__ == "__main__":

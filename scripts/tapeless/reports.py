@@ -7,15 +7,17 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapeless.measurements import Measurement
-from tapeless.statistics import DESCRIPTION
+from tapeless.people import MAIN_PERSON
 
 VERDICT_COLUMNS = (
     "video",
     "subject",
+    "person",
     "status",
     "code",
     "reason",
@@ -26,13 +28,106 @@ VERDICT_COLUMNS = (
     "shape_backend",
     "scale",
 )
-"""What `summary.csv` says of a video before its measurements."""
+"""What `summary.csv` says of a person in a video before their measurements; `flags` follow them."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@")
 _CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 _ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"}  # file names!
-_NUMBERS = (*DESCRIPTION[1:], "low", "high")
-_DECIMALS = {"std": 2}  # of a centimetre or a kilogram; all other numbers have 1
+
+
+class Statistic(NamedTuple):
+    """A row of `statistics.csv`: one measurement of one person, in the unit of the reports.
+
+    A tuple, as there may be hundreds of thousands. NaN is a number that is not known.
+    """
+
+    estimates: int
+    mean: float
+    std: float
+    min: float
+    quarter: float
+    median: float
+    three_quarters: float
+    max: float
+    low: float
+    high: float
+    common_relative_sd: float
+    flags: str
+
+
+_NUMBERS = {
+    "mean": "mean",
+    "std": "std",
+    "min": "min",
+    "25%": "quarter",
+    "50%": "median",
+    "75%": "three_quarters",
+    "max": "max",
+    "low": "low",
+    "high": "high",
+    "common_relative_sd": "common_relative_sd",
+}
+"""The field of `Statistic` that holds a column of numbers."""
+
+_NOT_MEASURED = Statistic._make((0, *[math.nan] * len(_NUMBERS), ""))
+
+
+@dataclass(frozen=True)
+class PersonResult:
+    """One person of one video: who, the verdict, and what was measured.
+
+    Attributes:
+        video, person: which one.
+        subject: who it is, "" if unknown. The subject of a video is its person 1.
+        verdict: the values of `VERDICT_COLUMNS`, and `flags`.
+        statistics: by measurement; none of a person who was rejected.
+    """
+
+    video: str
+    subject: str
+    person: int
+    verdict: Mapping[str, Any]
+    statistics: Mapping[str, Statistic]
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the person has numbers."""
+        return self.verdict["status"] == "measured"
+
+
+def read_results(verdict: Path, statistics: Path) -> list[PersonResult]:
+    """The people of one video: its final `outcome.json` and `statistics.csv`."""
+    of_video = json.loads(verdict.read_text(encoding="utf-8"))
+    measured = _read_statistics(statistics)
+    return [
+        PersonResult(
+            video=of_video["video"],
+            subject=of_video["subject"] if entry["person"] == MAIN_PERSON else "",
+            person=entry["person"],
+            verdict=_verdict_cells(of_video | entry),
+            statistics=measured.get(entry["person"], {}),
+        )
+        for entry in of_video["people"]
+    ]
+
+
+def _verdict_cells(verdict: Mapping[str, Any]) -> dict[str, Any]:
+    cells = {column: verdict.get(column) for column in VERDICT_COLUMNS}
+    return cells | {
+        "subject": verdict["subject"] if verdict["person"] == MAIN_PERSON else "",
+        "status": "measured" if verdict["outcome"] == "ok" else "rejected",
+        "flags": ";".join(verdict["flags"]),
+    }
+
+
+def _read_statistics(path: Path) -> dict[int, dict[str, Statistic]]:
+    found: dict[int, dict[str, Statistic]] = {}
+    with path.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(stream):
+            numbers = {field: float(row[column] or math.nan) for column, field in _NUMBERS.items()}
+            statistic = Statistic(estimates=int(row["count"]), flags=row["flags"], **numbers)
+            found.setdefault(int(row["person"]), {})[row["measurement"]] = statistic
+    return found
 
 
 def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[Any, Any]]) -> None:
@@ -65,61 +160,64 @@ def safe_text(text: str) -> str:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Writes a JSON object; a file that is there stays whole until the end."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes text in UTF-8; a file that is there stays whole until the end."""
     unfinished = path.with_name(f".{path.name}.unfinished")
-    text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
     unfinished.write_text(text, **_ENCODING)
     unfinished.replace(path)
 
 
 def summary_columns(measurements: Iterable[Measurement]) -> list[str]:
-    """The columns of `summary.csv`: the verdict, then each measurement with its interval."""
+    """The columns of `summary.csv`: the verdict, each measurement with its interval, the flags."""
     names = [record.report_column for record in measurements]
-    return [*VERDICT_COLUMNS, *(f"{n}{end}" for n in names for end in ("", "_low", "_high"))]
+    values = [f"{name}{end}" for name in names for end in ("", "_low", "_high")]
+    return [*VERDICT_COLUMNS, *values, "flags"]
 
 
-def summary_row(
-    verdict: Mapping[str, Any],
-    statistics: Mapping[str, Mapping[str, str]],
-    measurements: Iterable[Measurement],
-) -> dict[str, Any]:
-    """The row of one video in `summary.csv`; without numbers where the video has none.
+def summary_row(result: PersonResult, measurements: Iterable[Measurement]) -> dict[str, Any]:
+    """The row of one person in `summary.csv`, without numbers for one who was rejected.
 
-    Args:
-        verdict: the video's final `outcome.json`.
-        statistics: the rows of its `statistics.csv` by measurement.
-        measurements: those of the report, in its order.
+    `measurements` are those of the report, in its order.
     """
-    row = {column: verdict.get(column) for column in VERDICT_COLUMNS}
-    row["status"] = "measured" if verdict["outcome"] == "ok" else "rejected"
+    row = dict(result.verdict)
     for record in measurements:
-        line = statistics.get(record.name, {})
-        for end, column in (("", "50%"), ("_low", "low"), ("_high", "high")):
-            row[f"{record.report_column}{end}"] = _number(line, column)
+        statistic = result.statistics.get(record.name, _NOT_MEASURED)
+        row[record.report_column] = rounded(statistic.median, record)
+        row[f"{record.report_column}_low"] = rounded(statistic.low, record)
+        row[f"{record.report_column}_high"] = rounded(statistic.high, record)
     return row
 
 
 def measurement_rows(
-    verdict: Mapping[str, Any],
-    statistics: Mapping[str, Mapping[str, str]],
-    measurements: Iterable[Measurement],
+    result: PersonResult, measurements: Iterable[Measurement]
 ) -> Iterator[dict[str, Any]]:
-    """The rows of one video in the `measurements.csv` of all videos, one per measurement.
+    """The rows of one person in the `measurements.csv` of all videos, one per measurement.
 
-    Takes what `summary_row` takes. What a video lacks has a row with count 0 and no numbers.
+    What the person lacks has a row with count 0 and no numbers.
     """
     for record in measurements:
-        line = statistics.get(record.name, {})
+        statistic = result.statistics.get(record.name, _NOT_MEASURED)
+        numbers = {
+            column: rounded(getattr(statistic, field), record) for column, field in _NUMBERS.items()
+        }
         yield {
-            "video": verdict["video"],
-            "subject": verdict["subject"],
+            "video": result.video,
+            "subject": result.subject,
+            "person": result.person,
             "measurement": record.name,
             "unit": record.unit.report,
-            "count": int(line.get("count", 0)),
-            **{column: _number(line, column) for column in _NUMBERS},
+            "count": statistic.estimates,
+            **numbers,
+            "std": rounded(statistic.std, record, more=1),
+            "common_relative_sd": round(statistic.common_relative_sd, 4),
             "definition": record.definition,
+            "flags": statistic.flags,
         }
 
 
-def _number(line: Mapping[str, str], column: str) -> float | None:
-    text = line.get(column, "")
-    return round(float(text), _DECIMALS.get(column, 1)) if text else None
+def rounded(value: float | None, record: Measurement, *, more: int = 0) -> float | None:
+    """A value in the unit of the reports, to the decimals of the reports and some `more`."""
+    return None if value is None else round(value, record.unit.decimals + more)

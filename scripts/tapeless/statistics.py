@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
+from collections.abc import Callable
+
 import pandas as pd
 
 from tapeless.intervals import Uncertainty, interval, relative_sd_of
@@ -11,12 +15,15 @@ DESCRIPTION = ("count", "mean", "std", "min", "25%", "50%", "75%", "max")
 STATISTICS_COLUMNS = (
     "video",
     "subject",
+    "person",
     "measurement",
     "unit",
     *DESCRIPTION,
     "low",
     "high",
+    "common_relative_sd",
     "definition",
+    "flags",
 )
 """A row of `statistics.csv` and of the `measurements.csv` of all videos."""
 
@@ -26,56 +33,72 @@ def summarize(
     table: Table,
     uncertainty: Uncertainty,
     *,
-    video: str,
-    subject: str,
     shape_backend: str,
+    widening: Callable[[str], float] = lambda _measurement: 1.0,
 ) -> pd.DataFrame:
-    """Describes a video's estimates, a row per measurement, in the units of the reports.
+    """Describes the estimates of one person, a row per measurement, in the units of the reports.
 
     Args:
-        estimates: a row per estimate, a column `<measurement>_<SI unit>` each, `scale`, and the
-            number of its `frames`.
+        estimates: a row per estimate, a column `<measurement>_<SI unit>` each, `scale`, the number
+            of its `frames`, and `flags` (`<measurement>=<flag>`, joined by `;`, or nothing).
         table: the measurements, in the order of the rows.
         uncertainty: from `load_uncertainty`.
-        video: id of the video.
-        subject: who is in it, or "".
         shape_backend: what estimated the bodies, as the configuration has it.
+        widening: what the checks of the video multiply the uncertainty of a measurement with.
 
     Returns:
-        The columns of `STATISTICS_COLUMNS`: pandas' `describe()`, and the 95 % interval of the
-        median. No rows if there is no estimate.
+        The columns of `STATISTICS_COLUMNS` from `measurement` on: pandas' `describe()`, the 95 %
+        interval of the median, the part of it that is common to all estimates, and the flags that
+        at least half of the estimates have. No rows if there is no estimate; a count of 0 and NaN
+        for what could be taken on none of them.
 
     Raises:
         KeyError: if the uncertainty of a measurement is not known.
     """
+    columns = list(STATISTICS_COLUMNS[STATISTICS_COLUMNS.index("measurement") :])
     if estimates.empty:
-        return pd.DataFrame(columns=list(STATISTICS_COLUMNS))
+        return pd.DataFrame(columns=columns)
     scale, are_independent = scale_of(estimates), _are_independent(estimates)
+    flags = _common_flags(estimates.get("flags", pd.Series([], dtype=str)))
     rows = []
     for record in table.present(lambda record: record.si_column in estimates):
-        values = estimates[record.si_column] * record.unit.factor
+        values = (estimates[record.si_column] * record.unit.factor).dropna()
         relative_sd = relative_sd_of(
             uncertainty, shape_backend, record.name, _quantity(record), scale
         )
-        low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)
+        relative_sd *= widening(record.name)
+        low, high = math.nan, math.nan
+        if len(values):
+            low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)
         rows.append(
             {
-                "video": video,
-                "subject": subject,
                 "measurement": record.name,
                 "unit": record.unit.report,
                 **values.describe().to_dict(),
                 "low": low,
                 "high": high,
+                "common_relative_sd": relative_sd,
                 "definition": record.definition,
+                "flags": ";".join(flags.get(record.name, ())),
             }
         )
-    frame = pd.DataFrame(rows, columns=list(STATISTICS_COLUMNS))
-    return frame.astype({"count": int})
+    return pd.DataFrame(rows, columns=columns).astype({"count": int})
 
 
 def _quantity(record: Measurement) -> str:
     return str(getattr(record, "quantity", "mass" if record.unit.si == "kg" else "girth"))
+
+
+def _common_flags(flags: pd.Series[str]) -> dict[str, list[str]]:
+    """The flags of each measurement that at least half of the estimates have, sorted."""
+    seen = Counter(
+        flag for cell in flags if isinstance(cell, str) for flag in set(cell.split(";")) if flag
+    )
+    found: dict[str, list[str]] = {}
+    for flag in sorted(flag for flag, count in seen.items() if 2 * count >= len(flags)):
+        measurement, _, code = flag.partition("=")
+        found.setdefault(measurement, []).append(code)
+    return found
 
 
 def _are_independent(estimates: pd.DataFrame) -> bool:

@@ -6,6 +6,7 @@ import csv
 import json
 import math
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -21,17 +22,21 @@ import measure_bodies
 import summarize_video
 from tapeless.bodies import InvalidBodyError
 from tapeless.outcomes import Outcome
+from tapeless.people import person_folder
 from tapeless.reports import safe_text, write_table
 from tapeless.shapy_landmarks import InvalidLandmarksError
 
 # columns as users know them
 SUMMARY = (
-    "video,subject,status,code,reason,frames_sampled,frames_used,estimates,pose_backend,"
+    "video,subject,person,status,code,reason,frames_sampled,frames_used,estimates,pose_backend,"
     "shape_backend,scale,height_cm,height_cm_low,height_cm_high,chest_cm,chest_cm_low,chest_cm_high,"
     "waist_cm,waist_cm_low,waist_cm_high,hips_cm,hips_cm_low,hips_cm_high,mass_kg,mass_kg_low,"
     "mass_kg_high"
+)  # and flags, last
+TIDY = (
+    "video,subject,person,measurement,unit,count,mean,std,min,25%,50%,75%,max,low,high,"
+    "common_relative_sd,definition,flags"
 )
-TIDY = "video,subject,measurement,unit,count,mean,std,min,25%,50%,75%,max,low,high,definition"
 ESTIMATES = "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,scale,frames"
 OF_SHAPY = (
     "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,"
@@ -40,6 +45,7 @@ OF_SHAPY = (
 
 
 FRAMES_PER_ESTIMATE = 2
+TABLES = ("summary", "measurements", "subjects", "repeatability")
 
 
 class Project:
@@ -59,22 +65,34 @@ class Project:
         rejection: tuple[str, str] | None = None,
         subject: str | None = None,
         by_shapy: bool = False,
+        others: Mapping[int, tuple[float, ...] | tuple[str, str]] | None = None,
     ) -> None:
+        """A video of one person, or with `others` of several: their waists, or a rejection."""
         self.videos.append(video)
         stage = self.of(video, "measurements")
         stage.mkdir(parents=True)
         Outcome(*(rejection or ())).write(stage)
         waists_m = () if rejection else waists_m
+        people = {1: rejection or waists_m} | dict(others or {})
+        if others:
+            for person, found in people.items():
+                person_folder(stage, person).mkdir()
+                is_rejected = bool(found) and isinstance(found[0], str)
+                Outcome(*(found if is_rejected else ())).write(person_folder(stage, person))
         header = OF_SHAPY if by_shapy and waists_m else ESTIMATES
         of_shapy = ",1.69,0.96,0.81,1.0,64" if by_shapy else ""
         rows = [
-            f"estimate_{n},1.7,0.95,{w},1.02,65{of_shapy},known_height,{FRAMES_PER_ESTIMATE}"
-            for n, w in enumerate(waists_m, 1)
+            f"estimate_{n},1.7,0.95,{waist},1.02,65{of_shapy},known_height,"
+            f"{FRAMES_PER_ESTIMATE},{person},"
+            for person, waists in people.items()
+            if not rejection or person > 1
+            for n, waist in enumerate(waists, 1)
+            if isinstance(waist, float)
         ]
-        lines(self.of(video, "measurements.csv"), header, *rows)
-        kept = [f"frame_{n:06d},{n},kept" for n in range(1, 9)] if waists_m else []
-        dropped = ["frame_000009,9,dropped", "frame_000010,10,dropped"]
-        lines(self.of(video, "keypoints.csv"), "frame,time_s,verdict", *kept, *dropped)
+        lines(self.of(video, "measurements.csv"), f"{header},person,flags", *rows)
+        kept = [f"frame_{n:06d},{p},{n},kept" for p in people for n in range(1, 9)] if rows else []
+        dropped = ["frame_000009,,9,dropped", "frame_000010,,10,dropped"]
+        lines(self.of(video, "keypoints.csv"), "frame,person,time_s,verdict", *kept, *dropped)
         summarize_video.main(
             stage,
             self.of(video, "measurements.csv"),
@@ -91,8 +109,7 @@ class Project:
         collect_reports.main(
             [self.of(video, "statistics.csv") for video in self.videos],
             [self.of(video, "outcome.json") for video in self.videos],
-            self.folder / "summary.csv",
-            self.folder / "measurements.csv",
+            **{name: self.folder / f"{name}.csv" for name in TABLES},
         )
 
     def summary(self) -> list[dict[str, str]]:
@@ -100,6 +117,12 @@ class Project:
 
     def tidy(self) -> list[dict[str, str]]:
         return read(self.folder / "measurements.csv")
+
+    def subjects(self) -> dict[str, dict[str, str]]:
+        return {row["subject"]: row for row in read(self.folder / "subjects.csv")}
+
+    def repeatability(self) -> dict[str, dict[str, str]]:
+        return {row["measurement"]: row for row in read(self.folder / "repeatability.csv")}
 
 
 def lines(path: Path, *content: str) -> None:
@@ -270,18 +293,23 @@ def test_a_measured_video_has_statistics_and_a_verdict(project: Project) -> None
     waist = next(row for row in rows if row["measurement"] == "waist")
     assert float(waist["50%"]) == pytest.approx(80)
     assert float(waist["mean"]) == pytest.approx(80.3333, abs=1e-3)
-    assert verdict == {
-        "video": "ann",
-        "subject": "Ann",
+    of_ann = {
+        "person": 1,
         "outcome": "ok",
         "code": None,
         "reason": None,
-        "frames_sampled": 10,
         "frames_used": 3 * FRAMES_PER_ESTIMATE,
         "estimates": 3,
+        "scale": "known_height",
+        "flags": [],
+    }
+    assert verdict == of_ann | {
+        "video": "ann",
+        "subject": "Ann",
+        "frames_sampled": 10,
         "pose_backend": "mediapipe",
         "shape_backend": "anny",
-        "scale": "known_height",
+        "people": [of_ann],
     }
 
 
@@ -303,7 +331,7 @@ def test_the_reports_have_the_promised_columns(project: Project) -> None:
     project.add("ann")
     project.collect()
 
-    assert ",".join(project.summary()[0]) == SUMMARY
+    assert ",".join(project.summary()[0]) == f"{SUMMARY},flags"
     assert ",".join(project.tidy()[0]) == TIDY
 
 
@@ -319,8 +347,8 @@ def test_shapys_own_measurements_have_columns_as_soon_as_one_video_has_them(
 
     columns = [f"shapy_waist_cm{end}" for end in ("", "_low", "_high")]
     names = list(ann)
-    assert ",".join(names[:26]) == SUMMARY
-    assert names[26::3] == [
+    assert ",".join(names[:27]) == SUMMARY
+    assert names[27:-1:3] == [
         f"shapy_{name}" for name in ("height_cm", "chest_cm", "waist_cm", "hips_cm", "mass_kg")
     ]
     assert float(ann[columns[1]]) < float(ann[columns[0]]) == 81.0 < float(ann[columns[2]])
@@ -472,3 +500,144 @@ def test_a_table_that_cannot_be_finished_leaves_the_old_one(tmp_path: Path) -> N
         write_table(path, ["x"], rows())
 
     assert path.read_text(encoding="utf-8") == "x\n1\n"
+
+
+# several people
+
+
+def test_each_person_of_a_video_has_a_row_and_a_verdict_of_their_own(project: Project) -> None:
+    project.add(
+        "pair",
+        waists_m=(0.80, 0.80),
+        subject="Ann",
+        others={2: (0.95, 0.95, 0.95), 3: ("too_few_frames", "Hidden.")},
+    )
+    project.collect()
+
+    verdict = json.loads(project.of("pair", "outcome.json").read_text(encoding="utf-8"))
+    first, second, third = project.summary()
+
+    assert [row["person"] for row in (first, second, third)] == ["1", "2", "3"]
+    assert [row["waist_cm"] for row in (first, second, third)] == ["80.0", "95.0", ""]
+    assert [row["estimates"] for row in (first, second, third)] == ["2", "3", "0"]
+    assert (third["status"], third["code"], third["reason"]) == (
+        "rejected",
+        "too_few_frames",
+        "Hidden.",
+    )
+    assert {row["frames_sampled"] for row in (first, second, third)} == {"10"}
+    assert (verdict["outcome"], verdict["estimates"]) == ("ok", 2)
+    assert [person["person"] for person in verdict["people"]] == [1, 2, 3]
+
+
+def test_the_subject_of_a_video_is_its_first_person(project: Project) -> None:
+    project.add("pair", subject="Ann", others={2: (0.95,)})
+    project.collect()
+
+    assert [row["subject"] for row in project.summary()] == ["Ann", ""]
+    assert {(row["person"], row["subject"]) for row in project.tidy()} == {("1", "Ann"), ("2", "")}
+    assert (project.subjects()["Ann"]["videos"], project.subjects()["Ann"]["waist_cm"]) == (
+        "1",
+        "80.0",
+    )
+
+
+def test_others_are_measured_where_the_first_person_is_rejected(project: Project) -> None:
+    project.add("pair", rejection=("too_few_frames", "Hidden."), others={2: (0.95,)})
+    project.collect()
+
+    first, second = project.summary()
+
+    assert (first["status"], second["status"]) == ("rejected", "measured")
+    assert (first["waist_cm"], second["waist_cm"]) == ("", "95.0")
+
+
+# subjects.csv
+
+
+def test_videos_of_a_subject_are_one_row_with_their_mean_and_their_spread(project: Project) -> None:
+    for video, waist_m in {"a": 0.78, "b": 0.82}.items():
+        project.add(video, waists_m=(waist_m,) * 3, subject="Ann")
+    project.add("c", waists_m=(0.9,) * 3, subject="Ben")
+    project.add("d")
+    project.collect()
+
+    subjects = project.subjects()
+    waists = {row["video"]: row for row in project.tidy() if row["measurement"] == "waist"}
+
+    assert list(subjects) == ["Ann", "Ben"]
+    ann, ben = subjects["Ann"], subjects["Ben"]
+    assert (ann["videos"], ann["videos_measured"], ann["scale"]) == ("2", "2", "known_height")
+    assert float(ann["waist_cm"]) == pytest.approx(math.sqrt(78 * 82), abs=0.05)
+    assert ann["waist_cm_sd"] == f"{4 / math.sqrt(2):.2f}"
+    assert float(ann["waist_cm_low"]) < 78 < 82 < float(ann["waist_cm_high"])
+    assert [ben[f"waist_cm{end}"] for end in ("", "_low", "_high", "_sd")] == [
+        *(waists["c"][column] for column in ("50%", "low", "high")),
+        "",
+    ]
+
+
+def test_two_people_under_one_name_are_flagged(project: Project) -> None:
+    project.add("a", waists_m=(0.70,) * 3, subject="Ann")
+    project.add("b", waists_m=(0.95,) * 3, subject="Ann")
+    project.add("c", waists_m=(0.80,) * 3, subject="Ben")
+    project.add("d", waists_m=(0.81,) * 3, subject="Ben")
+    project.collect()
+
+    subjects = project.subjects()
+
+    assert subjects["Ann"]["flags"] == "waist=videos_disagree"
+    assert subjects["Ben"]["flags"] == ""
+    assert list(subjects["Ann"])[-1] == "flags"
+
+
+def test_a_subject_all_of_whose_videos_are_rejected_has_a_row(project: Project) -> None:
+    project.add("a", rejection=("no_person", "Nobody is there."), subject="Ann")
+    project.add("b", rejection=("no_person", "Nobody is there."), subject="Ann")
+    project.collect()
+
+    (ann,) = project.subjects().values()
+
+    assert (ann["videos"], ann["videos_measured"]) == ("2", "0")
+    assert {value for name, value in ann.items() if "_cm" in name or "_kg" in name} == {""}
+
+
+def test_without_subjects_there_is_a_header(project: Project) -> None:
+    project.add("a")
+    project.collect()
+
+    text = (project.folder / "subjects.csv").read_text(encoding="utf-8")
+    assert text.startswith("subject,videos,videos_measured,scale,height_cm,")
+    assert len(text.splitlines()) == 1
+
+
+# repeatability.csv
+
+
+def test_repeatability_tells_people_from_videos_of_one(project: Project) -> None:
+    for person, waist_m in {"ann": 0.7, "ben": 0.9}.items():
+        for number in (1, 2):
+            waists_m = (waist_m + 0.01 * number,) * 3
+            project.add(f"{person}_{number}", waists_m=waists_m, subject=person)
+    project.add("somebody", waists_m=(0.8,) * 3)
+    project.collect()
+
+    waist = project.repeatability()["waist"]
+
+    assert (waist["people"], waist["videos"], waist["people_repeated"]) == ("3", "5", "2")
+    assert waist["within_person_sd"] == f"{1 / math.sqrt(2):.2f}"
+    assert float(waist["between_person_sd"]) == pytest.approx(10, abs=1.5)
+    assert float(waist["population_sd"]) > 10
+    assert waist["verdict"] == "cannot_tell"
+
+
+def test_all_tables_come_out_the_same_again_whatever_the_order(project: Project) -> None:
+    for video in ("b", "a", "c"):
+        project.add(video, subject="Ann", others={2: (0.9,)})
+    project.collect()
+    before = {name: (project.folder / f"{name}.csv").read_bytes() for name in TABLES}
+
+    project.videos.reverse()
+    project.collect()
+
+    assert {name: (project.folder / f"{name}.csv").read_bytes() for name in TABLES} == before

@@ -30,18 +30,11 @@ def estimates(scale: str = "known_height", count: int = 3, frames: int = 8) -> p
     columns = {name: middle * (1 + 0.01 * steps) for name, middle in values.items()}
     return pd.DataFrame(
         {"estimate": [f"estimate_{i + 1}" for i in range(count)], **columns}
-    ).assign(scale=scale, frames=frames)
+    ).assign(scale=scale, frames=frames, flags="")
 
 
 def summary(rows: pd.DataFrame, shape_backend: str = "anny") -> pd.DataFrame:
-    frame = summarize(
-        rows,
-        load_table(),
-        load_uncertainty(),
-        video="a",
-        subject="ann",
-        shape_backend=shape_backend,
-    )
+    frame = summarize(rows, load_table(), load_uncertainty(), shape_backend=shape_backend)
     return frame.set_index("measurement", drop=False)
 
 
@@ -51,11 +44,9 @@ def summary(rows: pd.DataFrame, shape_backend: str = "anny") -> pd.DataFrame:
 def test_each_measurement_has_a_row_in_the_order_of_the_definitions() -> None:
     frame = summary(estimates())
 
-    assert tuple(frame.columns) == STATISTICS_COLUMNS
+    assert tuple(frame.columns) == STATISTICS_COLUMNS[3:]
     assert frame["measurement"].tolist() == ["height", "chest", "waist", "hips", "mass"]
     assert frame["unit"].tolist() == ["cm", "cm", "cm", "cm", "kg"]
-    assert set(frame["video"]) == {"a"}
-    assert set(frame["subject"]) == {"ann"}
     assert "navel" in frame.loc["waist", "definition"]
 
 
@@ -81,7 +72,7 @@ def test_one_estimate_has_an_interval_but_no_spread() -> None:
 def test_a_rejected_video_has_the_header_only() -> None:
     frame = summary(estimates().iloc[:0])
 
-    assert tuple(frame.columns) == STATISTICS_COLUMNS
+    assert tuple(frame.columns) == STATISTICS_COLUMNS[3:]
     assert frame.empty
 
 
@@ -115,6 +106,51 @@ def test_shapys_own_measurements_have_rows_where_there_are_any() -> None:
 def test_a_backend_whose_errors_are_not_known_is_refused_with_what_to_do() -> None:
     with pytest.raises(KeyError, match=r"add a row for tailor, height, known_height to .*\.csv"):
         summary(estimates(), "tailor")
+
+
+def test_what_checks_found_widens_the_measurements_that_it_concerns() -> None:
+    def doubled_at_the_waist(measurement: str) -> float:
+        return 2.0 if measurement == "waist" else 1.0
+
+    rows = estimates(count=1)
+    usual = summary(rows)
+    widened = summarize(
+        rows,
+        load_table(),
+        load_uncertainty(),
+        shape_backend="anny",
+        widening=doubled_at_the_waist,
+    ).set_index("measurement")
+
+    for name, factor in {"waist": 2, "hips": 1}.items():
+        sds = [frame.loc[name, "common_relative_sd"] for frame in (usual, widened)]
+        logs = [math.log(frame.loc[name, "high"] / 80) for frame in (usual, widened)]
+        middle = math.log(usual.loc[name, "50%"] / 80)
+        assert sds[1] == pytest.approx(factor * sds[0])
+        assert logs[1] - middle == pytest.approx(factor * (logs[0] - middle))
+
+
+def test_a_flag_counts_from_half_of_the_estimates_on() -> None:
+    rows = estimates(count=4)
+    rows["flags"] = ["waist=belly;hips=wide;waist=apart", "waist=belly", "waist=apart", None]
+
+    flags = summary(rows)["flags"]
+
+    assert flags["waist"] == "apart;belly"
+    assert (flags["hips"], flags["chest"]) == ("", "")
+
+
+def test_what_could_not_be_taken_on_an_estimate_is_not_counted() -> None:
+    rows = estimates()
+    rows.loc[0, "waist_m"] = math.nan
+    rows["hips_m"] = math.nan
+
+    frame = summary(rows)
+
+    assert frame["count"].to_dict() == {"height": 3, "chest": 3, "waist": 2, "hips": 0, "mass": 3}
+    assert frame.loc["waist", "low"] < frame.loc["waist", "50%"]
+    assert math.isnan(frame.loc["hips", "50%"])
+    assert math.isnan(frame.loc["hips", "low"])
 
 
 # the interval
