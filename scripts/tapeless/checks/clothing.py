@@ -1,0 +1,107 @@
+"""Whether clothes hide the body: a shape as nobody has, or an outline that no body has."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless.bodies import Body
+from tapeless.checks.findings import Reading
+from tapeless.checks.footage import Mask, Picture
+from tapeless.shape.anny_space import ShapeSpace
+
+Floats = NDArray[np.float64]
+
+_IS_PERSON = 128  # grey value of a soft silhouette at which the person begins
+_GAP_PX = 5  # between the points that a body is drawn with
+
+
+def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None, sex: str | None) -> Reading:
+    """How unlike an adult of their own stature and volume the person is shaped.
+
+    In standard deviations per unknown of the shape (root mean square): 1 is usual. What stature and
+    volume explain is taken away, as tall or heavy people are not odd: of a multivariate normal
+    distribution, the squared Mahalanobis distance that is left has chi-squared's distribution with
+    as many degrees of freedom as unknowns are left. The median of the bodies.
+    """
+    known = [body for body in bodies if body.topology == "anny"]
+    if space is None or not known:
+        return Reading(
+            None,
+            why_not="Only of the bodies of shape.backend anny is it known how common a shape is.",
+        )
+    return Reading(float(np.median([_oddness(body, space, sex) for body in known])))
+
+
+def _oddness(body: Body, space: ShapeSpace, sex: str | None) -> float:
+    basis = space.basis.astype(np.float64)
+    mean, precision = (part.astype(np.float64) for part in space.prior(sex))
+    away = _coefficients(body, space.mean.astype(np.float64), basis) - mean
+    slopes = _size_slopes(body, basis)
+    sizes = slopes @ away
+    explained = sizes @ np.linalg.solve(slopes @ np.linalg.solve(precision, slopes.T), sizes)
+    left = float(away @ precision @ away - explained)
+    return float(np.sqrt(max(left, 0.0) / (len(away) - len(slopes))))
+
+
+def _coefficients(body: Body, mean: Floats, basis: Floats) -> Floats:
+    """The coefficients (K,) of a body, which stands on the floor wherever the space does."""
+    raised = np.zeros_like(mean)
+    raised[:, 1] = 1
+    terms = np.concatenate([basis, raised[None]]).reshape(len(basis) + 1, -1)
+    away = (body.vertices - mean).ravel()
+    return np.asarray(np.linalg.solve(terms @ terms.T, terms @ away)[:-1])
+
+
+def _size_slopes(body: Body, basis: Floats) -> Floats:
+    """How stature and volume change with each coefficient, (2, K)."""
+    vertices = body.vertices.astype(np.float64)
+    top, floor = vertices[:, 1].argmax(), vertices[:, 1].argmin()
+    by_vertex = np.zeros_like(vertices)  # of the volume, by the place of each vertex
+    corners = vertices[body.faces]
+    for corner in range(3):
+        following, last = corners[:, corner - 2], corners[:, corner - 1]
+        np.add.at(by_vertex, body.faces[:, corner], np.cross(following, last) / 6)
+    stature = basis[:, top, 1] - basis[:, floor, 1]
+    return np.stack([stature, np.tensordot(basis, by_vertex, 2)])
+
+
+def uncovered_share(bodies: Sequence[Body], silhouettes: Mapping[str, Picture]) -> Reading:
+    """How much of the silhouette lies outside the body that was fitted to it, in per cent of it.
+
+    The median of the frames. Skirts, coats, bags and long hair are such parts.
+    """
+    shares = [
+        100 * float((mask & ~_drawn(body, number, mask.shape)).sum() / mask.sum())
+        for body in bodies
+        for number in range(len(body.posed_vertices))
+        if (mask := _mask_of(silhouettes, str(body.frames[number]))).any()
+    ]
+    if not shares:
+        return Reading(
+            None, why_not="The bodies were not placed in the pictures, or nobody was cut out."
+        )
+    return Reading(float(np.median(shares)))
+
+
+def _mask_of(silhouettes: Mapping[str, Picture], frame: str) -> Mask:
+    return silhouettes.get(frame, np.zeros((1, 1), np.uint8)) >= _IS_PERSON
+
+
+def _drawn(body: Body, number: int, shape: tuple[int, ...]) -> Mask:
+    """The pixels that a body covers: its vertices, the middles of its faces, and what is between.
+
+    Far quicker than drawing every face, and as good to a pixel.
+    """
+    vertices = body.posed_vertices[number]
+    points = np.concatenate([vertices, vertices[body.faces].mean(axis=1)])
+    places = body.camera_focal_px[number] * points[:, :2] / points[:, 2:]
+    columns, rows = np.floor(places + body.camera_center_px[number]).astype(int).T
+    inside = (columns >= 0) & (columns < shape[1]) & (rows >= 0) & (rows < shape[0])
+    dots = np.zeros(shape, np.uint8)
+    dots[rows[inside], columns[inside]] = 1
+    gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_GAP_PX, _GAP_PX))
+    return np.asarray(cv2.morphologyEx(dots, cv2.MORPH_CLOSE, gap), bool)

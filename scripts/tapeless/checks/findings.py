@@ -1,0 +1,180 @@
+"""What the checks of one person found, as kept in `checks.csv`, and what follows from it."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Literal, Protocol
+
+from tapeless.checks.table import CONSEQUENCES, Check, Consequence, load_checks
+
+Verdict = Literal["pass", "fail", "cannot_tell"]
+
+
+class Measured(Protocol):
+    """A measurement, as far as a check cares."""
+
+    @property
+    def name(self) -> str:
+        """What it is called."""
+
+    @property
+    def quantity(self) -> str:
+        """What kind of quantity it is, such as "girth"."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What one check saw: a number, known to within `margin` (half of its 95 % interval).
+
+    `value` is None when there is nothing to take it from; `why_not` is then a sentence about it.
+    """
+
+    value: float | None
+    margin: float = 0.0
+    why_not: str = ""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of `checks.csv`: the verdict of a check on a person, and what follows from it.
+
+    `person` is None where it is about the whole video. `value` is None where there is none; it and
+    `limit` are in `unit`.
+    """
+
+    person: int | None
+    check: str
+    verdict: Verdict
+    value: float | None
+    limit: float
+    unit: str
+    consequence: Consequence
+    message: str
+
+
+FINDING_COLUMNS = tuple(field.name for field in fields(Finding))
+"""The columns of `checks.csv`."""
+
+
+def judge(
+    check: Check, reading: Reading, *, person: int | None, rejecting: Collection[str]
+) -> Finding:
+    """The verdict on a reading. What might lie on either side of the limit cannot be told.
+
+    Args:
+        check: its record.
+        reading: what it saw.
+        person: whom it is about; None for the whole video.
+        rejecting: the codes of the checks that reject whom they fail.
+    """
+    verdict, follows, message = _judge(check, reading)
+    if verdict == "fail" and check.code in rejecting:
+        follows = "reject"
+    return Finding(
+        person,
+        check.code,
+        verdict,
+        None if reading.value is None else _rounded(reading.value),
+        check.nearest_limit(reading.value),
+        check.unit,
+        follows,
+        message,
+    )
+
+
+def _judge(check: Check, reading: Reading) -> tuple[Verdict, Consequence, str]:
+    if reading.value is None:
+        return "cannot_tell", check.on_cannot_tell, reading.why_not
+    limit = check.nearest_limit(reading.value)
+    said = check.says.format(value=f"{_rounded(reading.value):g}", limit=f"{limit:g}")
+    excess = check.excess(reading.value)
+    if excess > reading.margin:
+        return "fail", check.on_fail, f"{said} {check.advice}"
+    if excess > -reading.margin:
+        margin = f"{_rounded(reading.margin):g}"
+        unsure = f"{said} This is known to within {margin} only, too little to tell."
+        return "cannot_tell", check.on_cannot_tell, unsure
+    return "pass", "none", ""
+
+
+def _rounded(value: float) -> float:
+    return float(f"{value:.3g}")
+
+
+def write_checks(path: Path, findings: Iterable[Finding]) -> None:
+    """Writes `checks.csv`; without findings it has no rows."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.DictWriter(stream, FINDING_COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(map(asdict, findings))
+
+
+def read_checks(path: Path) -> list[Finding]:
+    """Reads a `checks.csv`."""
+    with path.open(newline="", encoding="utf-8") as stream:
+        return [
+            Finding(
+                int(row["person"]) if row["person"] else None,
+                row["check"],
+                row["verdict"],  # type: ignore[arg-type]  # as written from a Finding
+                float(row["value"]) if row["value"] else None,
+                float(row["limit"]),
+                row["unit"],
+                row["consequence"],  # type: ignore[arg-type]
+                row["message"],
+            )
+            for row in csv.DictReader(stream)
+        ]
+
+
+def of_person(findings: Iterable[Finding], person: int) -> list[Finding]:
+    """The findings about one person, and those about the whole video."""
+    return [finding for finding in findings if finding.person in (None, person)]
+
+
+def widening(findings: Iterable[Finding], measurement: Measured) -> float:
+    """What the findings about one person multiply the relative uncertainty of a measurement by.
+
+    Each factor f stands for an error of its own beside what is usual, f^2 - 1 times its variance.
+    Independent errors add in squares (JCGM 100:2008, "GUM", equation 10), so that no factor counts
+    twice as it would in a product.
+    """
+    checks = load_checks()
+    factors = [
+        _factor(checks[finding.check], measurement)
+        for finding in findings
+        if finding.consequence == "widen" and finding.check in checks
+    ]
+    return math.sqrt(1 + sum(factor**2 - 1 for factor in factors))
+
+
+def _factor(check: Check, measurement: Measured) -> float:
+    """By the measurement's own name, else by its kind of quantity, else 1."""
+    of_its_kind = check.widens.get(measurement.quantity, 1.0)
+    return check.widens.get(measurement.name, of_its_kind)
+
+
+def rejection(findings: Iterable[Finding]) -> tuple[str, str] | None:
+    """The code and the reason of the first finding about one person that rejects, if any does."""
+    rejecting = (f for f in findings if f.consequence == "reject")
+    return next(((finding.check, finding.message) for finding in rejecting), None)
+
+
+def flags(findings: Iterable[Finding]) -> list[str]:
+    """What a reader of the reports should know: codes of the checks with consequences.
+
+    One that could not tell is marked as such, `no_turn=cannot_tell`.
+    """
+    return [
+        finding.check if finding.verdict == "fail" else f"{finding.check}=cannot_tell"
+        for finding in _by_weight(findings)
+        if finding.consequence != "none"
+    ]
+
+
+def _by_weight(findings: Iterable[Finding]) -> Sequence[Finding]:
+    return sorted(findings, key=lambda finding: -CONSEQUENCES.index(finding.consequence))

@@ -1,0 +1,199 @@
+"""Whether the lens bows straight lines, by the long edges in the background."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from tapeless.checks.findings import Reading
+from tapeless.checks.footage import View
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+
+MIN_LENGTH = 0.15
+"""Of the picture's longer side: shorter edges show too little of a bow."""
+MIN_LINES = 3
+STRAIGHT_PX = 0.15
+"""How straight the edges of real things are taken to be: their bow without any lens."""
+
+_MIN_SEEN = 3  # a pixel is background when it is so in one of so many pictures
+_EDGES = (10, 25)  # Canny's thresholds, low, since walls differ little from ceilings
+_ANGLE, _VOTES, _GAP_PX = np.pi / 360, 30, 6.0  # of Hough's transform
+_REACH_PX = 4.0  # to either side of the chord in which the edge is looked for
+_STEP_PX = 0.5
+_MIN_CONTRAST = 2.0  # grey values
+_MIN_SHOWN = 0.7  # of the length of a line
+_MAX_ROUGHNESS_PX = 0.5
+_SAME_PX, _SAME_SINE = 4.0, 0.1  # two chords of one edge
+_OUTLIER = 2.5  # standard deviations
+_SERIES_PX = 4.0  # pixels along an edge that say the same
+_LEAST_LEVER_PX = 1e-3  # keeps lines through the centre, which say nothing, from dividing by 0
+
+
+@dataclass(frozen=True)
+class Line:
+    """An edge that is straight in the world: where its chord is, and how far it bows.
+
+    `middle` and the unit vector `along` (2,), `length`, in pixels. `bow_px` is how far its ends lie
+    beside its middle, to the side of the vector (-along_y, along_x), `spread_px` the standard
+    deviation of that, and `lever_px` what a lens with a distortion of 1 would bow it by.
+    """
+
+    middle: Floats
+    along: Floats
+    length: float
+    bow_px: float
+    spread_px: float
+    lever_px: float
+
+
+def distortion(views: Sequence[View], *, is_still: bool) -> Reading:
+    """How far the lens moves the picture's corners outwards, in per cent of their distance.
+
+    Radial distortion with one coefficient (Brown 1966): what should be at distance r from the
+    centre is at r (1 + d r^2 / R^2), where R is half of the picture's diagonal; d is below 0 for a
+    barrel. It bows a line at distance y from the centre by d y (L / 2)^2 / R^2 over its length L.
+    The value is the size of d that fits all long edges best, with outliers, edges of round things,
+    not counting (Geman and McClure's weights).
+
+    Args:
+        views: the pictures.
+        is_still: whether the camera is known to stand still; then the pictures are put together.
+    """
+    if not views:
+        return Reading(None, why_not="There is no picture in which the person was cut out.")
+    picture, background = _background(views if is_still else views[:1])
+    lines = _distinct(_lines(picture, background))
+    if len(lines) < MIN_LINES:
+        return Reading(
+            None,
+            why_not=f"The background shows {len(lines)} long straight edges; it takes {MIN_LINES} "
+            "to tell whether the lens bows them.",
+        )
+    size, spread = _fit(lines)
+    return Reading(100 * abs(size), 100 * 2 * spread)
+
+
+def _background(views: Sequence[View]) -> tuple[Floats, Mask]:
+    """The median picture of the background, and where it was seen often enough."""
+    pictures = np.stack([view.picture for view in views]).astype(np.float32)
+    seen = np.stack([view.background for view in views])
+    hidden_last = np.sort(np.where(seen, pictures, np.inf), axis=0)
+    times = seen.sum(axis=0)
+    middle = np.maximum(times - 1, 0) // 2
+    median = np.take_along_axis(hidden_last, middle[None], axis=0)[0]
+    enough = times >= max(1, len(views) // _MIN_SEEN)
+    return np.where(enough, median, 0).astype(np.float64), enough
+
+
+def _lines(picture: Floats, background: Mask) -> Iterator[Line]:
+    """The long edges of a picture, the longest first; an edge may come several times."""
+    smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.float32)
+    edges = cv2.Canny(np.clip(smooth, 0, 255).astype(np.uint8), *_EDGES)
+    edges[cv2.erode(background.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0] = 0
+    shortest = MIN_LENGTH * max(picture.shape)
+    chords = cv2.HoughLinesP(edges, 1, _ANGLE, _VOTES, minLineLength=shortest, maxLineGap=_GAP_PX)
+    if chords is None:
+        return
+    ends = chords.reshape(-1, 2, 2).astype(np.float64)
+    lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    for number in np.argsort(-lengths, kind="stable"):
+        line = _line(smooth, *ends[number])
+        if line is not None:
+            yield line
+
+
+def _line(picture: NDArray[np.float32], start: Floats, end: Floats) -> Line | None:
+    """The edge along a chord; None if there is none all the way, or a ragged one."""
+    length = float(np.linalg.norm(end - start))
+    along = (end - start) / length
+    across = np.array([-along[1], along[0]])
+    offsets, shown = _edge_offsets(picture, start, along, across, length)
+    if shown.mean() < _MIN_SHOWN:
+        return None
+    place = np.linspace(-1, 1, len(offsets))  # along the chord
+    terms = np.stack([np.ones_like(place), place, place**2], axis=1)
+    coefficients, roughness = _robust_fit(terms, offsets, shown)
+    if roughness > _MAX_ROUGHNESS_PX:
+        return None
+    middle = (start + end) / 2 + coefficients[0] * across
+    centre = (np.array(picture.shape[::-1]) - 1) / 2
+    half_diagonal = math.hypot(*picture.shape) / 2
+    lever = float((middle - centre) @ across) * (length / 2 / half_diagonal) ** 2
+    # the standard deviation of the coefficient of place^2 is 3.35 times that of a mean
+    independent = max(float(shown.sum()) / _SERIES_PX, 1.0)
+    spread = float(np.hypot(3.35 * roughness / np.sqrt(independent), STRAIGHT_PX))
+    return Line(middle, along, length, float(coefficients[2]), spread, lever)
+
+
+def _edge_offsets(
+    picture: NDArray[np.float32], start: Floats, along: Floats, across: Floats, length: float
+) -> tuple[Floats, Mask]:
+    """How far beside its chord an edge lies at each pixel along it (n,), and where it shows."""
+    steps = np.arange(-_REACH_PX, _REACH_PX + _STEP_PX, _STEP_PX)
+    places = np.arange(0, length)[:, None, None] * along + start
+    columns, rows = np.moveaxis(places + steps[:, None] * across, 2, 0).astype(np.float32)
+    values = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    slopes = np.diff(values, axis=1)
+    strongest = np.take_along_axis(slopes, np.abs(slopes).argmax(axis=1)[:, None], axis=1)
+    slopes = np.maximum(slopes * np.sign(np.median(strongest)), 0)
+    peak = slopes.argmax(axis=1)[:, None]
+    near = np.where(np.abs(np.arange(slopes.shape[1]) - peak) <= 2, slopes, 0)
+    contrast = near.sum(axis=1)
+    offsets = near @ ((steps[1:] + steps[:-1]) / 2) / np.maximum(contrast, 1e-6)
+    is_within = (peak[:, 0] > 1) & (peak[:, 0] < slopes.shape[1] - 2)
+    return offsets, is_within & (contrast > _MIN_CONTRAST)
+
+
+def _robust_fit(terms: Floats, values: Floats, shown: Mask) -> tuple[Floats, float]:
+    """Coefficients of the terms (n, k), and the spread of what they leave (about its median)."""
+    weights = shown.astype(np.float64)
+    for _ in range(5):
+        root = np.sqrt(weights)
+        coefficients = np.linalg.lstsq(terms * root[:, None], values * root, rcond=None)[0]
+        left = values - terms @ coefficients
+        spread = 1.4826 * float(np.median(np.abs(left[shown]))) + 0.02
+        weights = shown / (1 + (left / (_OUTLIER * spread)) ** 2) ** 2
+    return coefficients, spread
+
+
+def _distinct(lines: Iterator[Line]) -> list[Line]:
+    """Each edge once: by its longest chord."""
+    kept: list[Line] = []
+    for line in lines:
+        if not any(_are_same(line, other) for other in kept):
+            kept.append(line)
+    return kept
+
+
+def _are_same(line: Line, longer: Line) -> bool:
+    across = np.array([-longer.along[1], longer.along[0]])
+    between = line.middle - longer.middle
+    return bool(
+        abs(line.along @ across) < _SAME_SINE
+        and abs(between @ across) < _SAME_PX
+        and abs(between @ longer.along) < longer.length / 2
+    )
+
+
+def _fit(lines: Sequence[Line]) -> tuple[float, float]:
+    """The distortion that explains the bows of all lines, and its standard deviation."""
+    bows, spreads, levers = (
+        np.array([getattr(line, name) for line in lines])
+        for name in ("bow_px", "spread_px", "lever_px")
+    )
+    levers = np.where(np.abs(levers) < _LEAST_LEVER_PX, _LEAST_LEVER_PX, levers)
+    weights = spreads**-2
+    for _ in range(20):
+        size = float((weights * levers * bows).sum() / (weights * levers**2).sum())
+        left = (bows - size * levers) / spreads
+        weights = spreads**-2 / (1 + (left / _OUTLIER) ** 2) ** 2
+    excess = max(1.0, 1.4826 * float(np.median(np.abs(left))))
+    information = float((weights * levers**2).sum())
+    return size, excess / np.sqrt(information)
