@@ -112,10 +112,22 @@ def _doubt(one: Sighting, other: Sighting) -> float:
         return np.inf
     agreement = _place_agreement(one, other)
     limit = _ALIKE_IN_PLACE if agreement > 0 else _ALIKE_DESPITE_PLACE
-    return _colour_difference(one, other) - abs(agreement) * (limit - _ALIKE)
+    return colour_difference(one, other) - abs(agreement) * (limit - _ALIKE)
 
 
-def _colour_difference(one: Sighting, other: Sighting) -> float:
+def strain(one: Sighting, other: Sighting) -> float:
+    """How far the two are apart in place and size, 1 being as far as one person gets meanwhile."""
+    seconds = abs(one.time_s - other.time_s)
+    heights = [max(s.person.height_px, 1.0) for s in (one, other)]
+    centres = [np.add(s.person.box[:2], s.person.box[2:]) / 2 for s in (one, other)]
+    moved = float(np.linalg.norm(centres[0] - centres[1])) / max(heights)
+    grown = abs(float(np.log(heights[0] / heights[1])))
+    return max(
+        moved / (_REACH[0] + _REACH[1] * seconds), grown / (_GROWTH[0] + _GROWTH[1] * seconds)
+    )
+
+
+def colour_difference(one: Sighting, other: Sighting) -> float:
     """The share of the colours that the two do not have in common, 0 to 1.
 
     Parts that are hidden in either are left out; when all are, the place must speak for the two.
@@ -134,14 +146,7 @@ def _place_agreement(one: Sighting, other: Sighting) -> float:
     Being in the same place a moment later is a strong sign, and none after some seconds.
     """
     seconds = abs(one.time_s - other.time_s)
-    heights = [max(s.person.height_px, 1.0) for s in (one, other)]
-    centres = [np.add(s.person.box[:2], s.person.box[2:]) / 2 for s in (one, other)]
-    moved = float(np.linalg.norm(centres[0] - centres[1])) / max(heights)
-    grown = abs(float(np.log(heights[0] / heights[1])))
-    strain = max(
-        moved / (_REACH[0] + _REACH[1] * seconds), grown / (_GROWTH[0] + _GROWTH[1] * seconds)
-    )
-    agreement = max(-1.0, 1 - strain**2)
+    agreement = max(-1.0, 1 - strain(one, other) ** 2)
     return agreement * float(np.exp(-seconds)) if agreement > 0 else agreement
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from tapeless.following import find_crowded
+from tapeless.following import find_crowded, find_doubtful
 from tapeless.identity import Sighting, clothing_colours, group_sightings
 from tapeless.images import read_rgb
 from tapeless.keypoints import Person, frame_names, read_poses, write_people
@@ -130,7 +130,7 @@ def select_main_person(
     chosen = next(iter(_sort_people(footage.views, rules)), [])
     verdicts = judge(footage, chosen, rules)
     write_table(table, {MAIN_PERSON if chosen else None: verdicts})
-    return _keep(verdicts, rules, keypoints)
+    return _keep(verdicts, rules, sum(v.code != "no_person" for v in verdicts), keypoints)
 
 
 def select_everybody(
@@ -153,25 +153,41 @@ def select_everybody(
     ]
     if not followed:
         return select_main_person(footage, keypoints, table, rules)
-    crowded = find_crowded(
-        [view.sighting for view in footage.views],
-        [[view.sighting for view in person] for person in followed],
-    )
+    faults = _faults_among(footage.views, followed)
     verdicts: dict[int | None, list[Verdict]] = {
-        number: judge(footage, person, rules, crowded)
+        number: judge(footage, person, rules, faults)
         for number, person in enumerate(followed, start=MAIN_PERSON)
     }
     write_table(table, verdicts)
-    work = {n: partial(_keep, own, rules) for n, own in verdicts.items() if n is not None}
+    work = {
+        number: partial(_keep, own, rules, sum(v.person is not None for v in own))
+        for number, own in verdicts.items()
+        if number is not None
+    }
     return run_each_person(keypoints, work)
 
 
-def _keep(verdicts: Sequence[Verdict], rules: Rules, keypoints: Path) -> Mapping[str, int]:
-    """Writes the points of one person in the frames that are kept."""
+def _faults_among(
+    views: Sequence[View], followed: Sequence[Sequence[View]]
+) -> dict[Sighting, Fault]:
+    """What is wrong with sightings of people because there are several of them."""
+    people = [[view.sighting for view in person] for person in followed]
+    crowded = find_crowded([view.sighting for view in views], people)
+    clear = [[sighting for sighting in person if sighting not in crowded] for person in people]
+    return dict.fromkeys(find_doubtful(clear), _DOUBT) | dict.fromkeys(crowded, _OVERLAP)
+
+
+def _keep(
+    verdicts: Sequence[Verdict], rules: Rules, seen: int, keypoints: Path
+) -> Mapping[str, int]:
+    """Writes the points of one person in the frames that are kept.
+
+    `seen` is the number of frames that could show the person.
+    """
     kept = [verdict for verdict in verdicts if verdict.code is None]
     counts = {"frames_sampled": len(verdicts), "frames_used": len(kept)}
     if len(kept) < rules.min_frames:
-        raise _rejection(verdicts, rules, counts)
+        raise _rejection(verdicts, rules, seen, counts)
     for verdict in kept:
         assert verdict.person is not None
         write_people(keypoints / f"{verdict.frame}.json", [verdict.person])
@@ -182,33 +198,32 @@ def judge(
     footage: Footage,
     chosen: Sequence[View],
     rules: Rules,
-    crowded: Set[Sighting] = frozenset(),
+    faults: Mapping[Sighting, Fault] | None = None,
 ) -> list[Verdict]:
     """The verdict on every frame, for the person whom the `chosen` views show.
 
-    `crowded` are sightings that somebody else is in the way of.
+    `faults` are those of sightings that cannot be used because of other people; None if the
+    others do not matter.
     """
     median = float(np.median([view.sharpness for view in chosen])) if chosen else 1.0
     by_frame = {view.sighting.frame: view for view in chosen}
     verdicts = []
     for number, name in enumerate(footage.names):
         view, people = by_frame.get(number), footage.people[name]
-        fault: Fault | None = _ABSENT["another_person" if people else "no_person"]
+        absent = _ABSENT if faults is None else _ABSENT_AMONG_SEVERAL
+        fault: Fault | None = absent["another_person" if people else "no_person"]
         person, sharpness = None, None
         if view is not None:
             person = view.sighting.person
             sharpness = view.sharpness / median if median else 0.0  # unknown never passes
-            is_crowded = view.sighting in crowded
-            fault = _fault(view, sharpness, rules, is_crowded=is_crowded)
+            fault = (faults or {}).get(view.sighting) or _fault(view, sharpness, rules)
         verdicts.append(
             Verdict(name, footage.times[name], people, person, sharpness, *(fault or ()))
         )
     return verdicts
 
 
-def _fault(view: View, sharpness: float, rules: Rules, *, is_crowded: bool) -> Fault | None:
-    if is_crowded:
-        return _OVERLAP
+def _fault(view: View, sharpness: float, rules: Rules) -> Fault | None:
     return frame_fault(view.sighting.person, view.size, rules) or _blur(sharpness, rules)
 
 
@@ -219,6 +234,14 @@ _ABSENT = {
         "This frame shows somebody else than most of the video.",
     ),
 }
+_ABSENT_AMONG_SEVERAL = _ABSENT | {
+    "another_person": ("another_person", "This frame shows others, but not this person."),
+}
+_DOUBT = (
+    "another_person",
+    "This may be somebody else, who looks alike and came close. Film people apart, in clothes that "
+    "differ.",
+)
 _OVERLAP = (
     "people_overlap",
     "Somebody else is too close to the person. Film people who keep apart.",
@@ -377,11 +400,12 @@ def _stature_px(person: Person) -> float:
     return max(person.height_px, float(np.linalg.norm(neck - hips)) / _TORSO_SHARE)
 
 
-def _rejection(verdicts: Sequence[Verdict], rules: Rules, counts: Mapping[str, int]) -> Rejected:
+def _rejection(
+    verdicts: Sequence[Verdict], rules: Rules, seen: int, counts: Mapping[str, int]
+) -> Rejected:
     """The most telling reason why too few frames are left."""
     sampled, kept = counts["frames_sampled"], counts["frames_used"]
     codes = Counter(verdict.code for verdict in verdicts if verdict.code)
-    seen = sampled - codes["no_person"]
     if not seen:
         reason = f"Nobody was found in any of the {sampled} sampled frames. {_ADVICE}."
         return Rejected("no_person", reason, **counts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import cv2
@@ -15,6 +16,7 @@ from select_keypoints import main
 from tapeless.images import write_image
 from tapeless.keypoints import POSE_SUFFIX, Person, PoseFileError, read_person, write_people
 from tapeless.outcomes import Outcome
+from tapeless.people import people_of
 from tapeless.selection import COLUMNS, Rules, frame_fault, person_sharpness
 
 RULES = Rules(min_frames=6, min_person_height_px=150, min_sharpness=0.25)
@@ -23,8 +25,8 @@ RULES = Rules(min_frames=6, min_person_height_px=150, min_sharpness=0.25)
 class Video:
     """The stages up to the pose, made by hand; `select` runs the stage under test."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, size: tuple[int, int] = SIZE) -> None:
+        self.folder, self.size = folder, size
         self.frames, self.pose = folder / "frames", folder / "pose"
         self.keypoints, self.table = folder / "keypoints", folder / "keypoints.csv"
         self.frames.mkdir()
@@ -35,7 +37,7 @@ class Video:
         self, *cast: tuple[Person, Clothes], unseen: tuple[str, ...] = (), blur_px: float = 0
     ) -> None:
         name = f"frame_{len(self.names) + 1:06d}"
-        picture = picture_of(*cast, seed=len(self.names))
+        picture = picture_of(*cast, size=self.size, seed=len(self.names))
         if blur_px:
             picture = cv2.GaussianBlur(picture, (0, 0), blur_px)
         write_image(self.frames / f"{name}.png", picture)
@@ -44,7 +46,7 @@ class Video:
         )
         self.names.append(name)
 
-    def select(self) -> Outcome:
+    def select(self, people: str = "dominant", rules: Rules = RULES) -> Outcome:
         rows = [f"{name},{i / 2},{15 * i},338,600,100" for i, name in enumerate(self.names)]
         header = "frame,time_s,source_frame,width,height,sharpness"
         table = self.folder / "frames.csv"
@@ -52,7 +54,16 @@ class Video:
         for stage in (self.frames, self.pose):
             if not (stage / "outcome.json").exists():
                 Outcome().write(stage)
-        main(self.frames, table, self.pose, self.keypoints, self.table, rules=RULES)
+        shutil.rmtree(self.keypoints, ignore_errors=True)
+        main(
+            self.frames,
+            table,
+            self.pose,
+            self.keypoints,
+            self.table,
+            rules=rules,
+            people=people,
+        )
         return Outcome.read(self.keypoints)
 
     @property
@@ -273,3 +284,88 @@ def test_a_detector_that_died_is_a_fault_of_the_machine(video):
     (video.pose / f"frame_000008{POSE_SUFFIX}").unlink()
     with pytest.raises(PoseFileError, match="frame_000008"):
         video.select()
+
+
+class TestEverybody:
+    """With `people: all`, each person who can be followed has frames and rows of their own."""
+
+    @pytest.fixture
+    def video(self, tmp_path):
+        return Video(tmp_path, (900, 600))
+
+    @pytest.fixture
+    def crossing(self, video):
+        """Two who cross, one of them small; in the middle the small one is hidden."""
+        for i in range(16):
+            front = (standing(x=100 + 45 * i, stature=400), RED)
+            behind = (standing(x=775 - 45 * i, stature=330), GREEN)
+            video.add(*([front] if i in (7, 8) else [behind, front]))
+        return video
+
+    def heights(self, folder: Path) -> set[float]:
+        paths = folder.glob("frame_*.json")
+        return {round(read_person(path).height_px / 0.93) for path in paths}
+
+    def test_people_who_cross_are_kept_apart_and_never_both_in_one_frame(self, crossing):
+        outcome = crossing.select(people="all")
+        first, second = people_of(crossing.keypoints).values()
+        assert (self.heights(first), self.heights(second)) == ({400}, {330})
+        assert outcome == Outcome.read(first)
+        assert Outcome.read(second).is_ok
+        rows = crossing.rows.reset_index()
+        assert rows.groupby("person").frame.agg(list).to_dict() == {
+            1: crossing.names,
+            2: crossing.names,
+        }
+        hidden = rows[rows.frame.isin(["frame_000008", "frame_000009"])]
+        assert hidden.groupby("person").code.agg(set).to_dict() == {
+            1: {"people_overlap"},
+            2: {"another_person"},
+        }
+
+    def test_person_1_is_whom_dominant_measures(self, crossing):
+        crossing.select()
+        alone = self.heights(crossing.keypoints)
+        crossing.select(people="all")
+        assert self.heights(people_of(crossing.keypoints)[1]) == alone
+
+    def test_who_is_seen_too_little_is_rejected_and_the_other_is_not(self, video):
+        for i in range(12):
+            passer_by = [(standing(x=600, stature=300), GREEN)] if i < 4 else []
+            video.add((standing(x=230), RED), *passer_by)
+        assert video.select(people="all").counts == {"frames_sampled": 12, "frames_used": 12}
+        rejected = Outcome.read(people_of(video.keypoints)[2])
+        assert (rejected.code, rejected.counts["frames_used"]) == ("too_few_frames", 4)
+        assert set(video.rows[video.rows.person == 1].verdict) == {"kept"}
+
+    def test_who_is_only_glimpsed_is_nobody_to_report(self, video):
+        for i in range(12):
+            passer_by = [(standing(x=600, stature=300), GREEN)] if i < 2 else []
+            video.add((standing(x=230), RED), *passer_by)
+        video.select(people="all")
+        assert list(people_of(video.keypoints)) == [1]
+
+    def test_the_others_go_on_when_the_main_person_cannot_be_measured(self, video):
+        for i in range(12):  # the larger one walks into the picture
+            large = (standing(x=20 + 12 * min(i, 4), stature=480), RED)
+            video.add(large, (standing(x=600, stature=200), GREEN))
+        rules = Rules(min_frames=8, min_person_height_px=150, min_sharpness=0.25)
+        outcome = video.select(people="all", rules=rules)
+        codes = [Outcome.read(person).code for person in people_of(video.keypoints).values()]
+        assert codes in (["partial_body", None], [None, "partial_body"])
+        assert outcome.code == codes[0]
+
+    def test_in_a_video_of_nobody_there_is_a_row_for_each_frame_and_no_folder(self, video):
+        for _ in range(5):
+            video.add()
+        assert video.select(people="all").code == "no_person"
+        assert people_of(video.keypoints) == {1: video.keypoints}
+        assert (len(video.rows), set(video.rows.person)) == (5, {""})
+
+    def test_most_frames_with_somebody_too_close_reject_a_person_for_that(self, video):
+        for i in range(10):
+            gap = 400 if i < 2 else 130
+            video.add(
+                (standing(x=80, stature=330), RED), (standing(x=80 + gap, stature=330), GREEN)
+            )
+        assert video.select(people="all").code == "people_overlap"

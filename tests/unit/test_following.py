@@ -1,0 +1,122 @@
+"""People who meet are kept apart: a frame that may show two of them, or the other one, is named."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+import pytest
+from puppets import GREEN, GREY, RED, Clothes, picture_of, standing
+
+from tapeless.following import find_crowded, find_doubtful
+from tapeless.identity import Sighting, clothing_colours, group_sightings
+from tapeless.keypoints import Person
+
+STEP_S = 0.25
+STATURE = 200.0
+WIDE = (1000, 600)
+FRAMES = range(24)
+
+Walk = Mapping[int, Person]
+
+
+def walk(start: float, end: float, hidden: Iterable[int] = ()) -> Walk:
+    """Somebody who walks through a picture: their points in the frames in which they are seen."""
+    places = np.linspace(start, end, len(FRAMES))
+    seen = sorted({*FRAMES} - {*hidden})
+    return {frame: standing(x=places[frame], stature=STATURE) for frame in seen}
+
+
+def sightings_of(*people: tuple[Walk, Clothes]) -> list[list[Sighting]]:
+    """Those of each person, in frames that show them all; who is named later stands in front."""
+    found: list[list[Sighting]] = [[] for _ in people]
+    for frame in FRAMES:
+        cast = [(path[frame], clothes) for path, clothes in people if frame in path]
+        picture = picture_of(*cast, size=WIDE, seed=frame)
+        for own, (path, _) in zip(found, people, strict=True):
+            if person := path.get(frame):
+                colours = clothing_colours(picture, person)
+                own.append(Sighting(frame, frame * STEP_S, person, colours))
+    return found
+
+
+def crowded_frames(*people: list[Sighting]) -> list[int]:
+    crowded = find_crowded([s for person in people for s in person], people)
+    return sorted({sighting.frame for sighting in crowded})
+
+
+def doubtful_frames(*people: list[Sighting]) -> list[int]:
+    crowded = find_crowded([s for person in people for s in person], people)
+    clear = [[s for s in person if s not in crowded] for person in people]
+    return sorted({sighting.frame for sighting in find_doubtful(clear)})
+
+
+def test_people_who_cross_keep_their_identity():
+    one, other = sightings_of((walk(100, 900), RED), (walk(900, 100, hidden=[11, 12]), GREEN))
+    groups = group_sightings([*one, *other])
+    assert {frozenset(group) for group in groups} >= {frozenset(one)}
+    clear = set(other) - find_crowded([*one, *other], [one, other])
+    assert any(clear <= set(group) for group in groups)
+    assert not find_doubtful([one, sorted(clear, key=lambda s: s.frame)])
+
+
+def test_frames_in_which_people_touch_are_crowded_and_the_others_are_not():
+    one, other = sightings_of((walk(100, 900), RED), (walk(900, 100), GREEN))
+    assert crowded_frames(one, other) == [11, 12]
+
+
+def test_somebody_who_is_hidden_is_expected_behind_who_hides_them():
+    one, other = sightings_of((walk(100, 900), RED), (walk(900, 100, hidden=range(9, 15)), GREEN))
+    assert crowded_frames(one, other) == [11, 12]
+
+
+@pytest.mark.parametrize("hidden", [range(12, 24), range(12)])
+def test_also_who_never_comes_out_again_or_was_never_seen_before(hidden: range):
+    one, other = sightings_of((walk(500, 500), RED), (walk(400, 600, hidden), GREEN))
+    crowded = crowded_frames(one, other)
+    assert {12, 13, 14} <= {*crowded} if hidden[0] else {9, 10, 11} <= {*crowded}
+    assert {0, 23} - {*crowded}  # long before or after, they may be anywhere
+
+
+def test_a_passer_by_who_is_not_measured_is_in_the_way_too():
+    one, other = sightings_of((walk(500, 500), RED), ({5: standing(x=530, stature=190)}, GREEN))
+    assert {s.frame for s in find_crowded([*one, *other], [one])} == {5}
+
+
+def test_people_side_by_side_with_a_gap_are_in_nobodys_way():
+    elsewhere = 300 + 0.5 * STATURE  # they are 0.36 wide
+    left, right = sightings_of((walk(300, 300), GREY), (walk(elsewhere, elsewhere), GREY))
+    assert crowded_frames(left, right) == []
+    assert doubtful_frames(left, right) == []
+
+
+def test_after_people_who_look_alike_have_crossed_nobody_knows_who_is_who():
+    one, other = sightings_of((walk(100, 740), GREY), (walk(900, 260, hidden=range(13, 17)), GREY))
+    assert doubtful_frames(one, other) == list(range(17, 24))
+
+
+def test_people_in_clothes_that_differ_may_cross_as_often_as_they_like():
+    there, back = walk(300, 700), walk(700, 300)
+    to_and_fro = {frame: (there if frame < 12 else back)[frame] for frame in FRAMES}
+    people = sightings_of((walk(500, 500), RED), (to_and_fro, GREEN))
+    assert doubtful_frames(*people) == []
+
+
+def test_three_who_look_alike_are_followed_as_long_as_all_of_them_are_sure():
+    one, two, three = sightings_of(
+        (walk(100, 740), GREY), (walk(900, 260), GREY), (walk(950, 950), GREY)
+    )
+    doubtful = find_doubtful([one, two, three])
+    assert {s.frame for s in doubtful & {*one}} == {s.frame for s in doubtful & {*two}}
+    assert not doubtful & {*three}  # who stood apart all the time
+
+
+def test_a_sighting_that_looks_like_somebody_else_is_doubtful():
+    one, other = sightings_of((walk(200, 200), RED), (walk(800, 800), GREEN))
+    stray = other.pop(7)
+    assert find_doubtful([[*one[:7], stray, *one[8:]], other]) == {stray}
+
+
+def test_nobody_and_one_alone_are_never_mixed_up():
+    (one,) = sightings_of((walk(100, 900), RED))
+    assert find_crowded(one, [one]) == find_doubtful([one]) == find_doubtful([]) == set()
