@@ -30,6 +30,7 @@ include: "rules/blur_faces.smk"
 include: f"rules/shape_{config['shape']['backend']}.smk"
 include: "rules/forget_frames.smk"
 include: "rules/measure_bodies.smk"
+include: "rules/check_video.smk"
 include: "rules/summarize_video.smk"
 include: "rules/draw_video.smk"
 include: "rules/collect_reports.smk"
@@ -48,6 +49,7 @@ rule all:
         ),
         "<results>/summary.csv",
         "<results>/measurements.csv",
+        "<results>/checks.csv",
         "<results>/subjects.csv",
         "<results>/repeatability.csv",
         "<results>/provenance.json",

@@ -12,6 +12,7 @@ rule forget_frames:
         silhouettes="<results>/videos/{video}/silhouettes",
         pictures="<results>/videos/{video}/pictures",
         bodies="<results>/videos/{video}/bodies",
+        checks="<results>/videos/{video}/checks.csv",
     output:
         forgotten=touch("<results>/videos/{video}/frames_forgotten"),
     log:

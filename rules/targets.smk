@@ -25,6 +25,7 @@ rule reports:
     input:
         "<results>/summary.csv",
         "<results>/measurements.csv",
+        "<results>/checks.csv",
         "<results>/subjects.csv",
         "<results>/repeatability.csv",
         "<results>/provenance.json",

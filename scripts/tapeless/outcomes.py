@@ -26,6 +26,16 @@ REJECTION_CODES: dict[str, str] = {
     "people_overlap": "Somebody else is so close to the person that a picture shows parts of both.",
     "no_silhouette": "The person could not be cut out from the background.",
     "no_fit": "No body of a plausible size explains the pictures.",
+    "camera_moves": "The camera does not stand still.",
+    "lens_distortion": "The lens bows straight lines.",
+    "loose_clothing": "Clothes hide the body: its outline is that of a shape as hardly anybody has.",
+    "unexplained_outline": "Much of the outline is no part of a body: clothes, a bag, long hair.",
+    "waist_hidden": "The arms lie on the waist.",
+    "no_turn": "The person is not seen from the side, so that the body's depth is unknown.",
+    "not_an_adult": "The person is too small for an adult, and the body model is one of adults.",
+    "untested_stature": "Nobody as tall or small was among those on whom intervals were checked.",
+    "untested_build": "Nobody as thin or heavy was among those on whom intervals were checked.",
+    "estimates_disagree": "The estimates of the body differ too much.",
 }
 """The closed list of codes, for frames and for videos, with what each means."""
 

@@ -1,0 +1,60 @@
+rule check_video:
+    input:
+        frames="<results>/videos/{video}/frames",
+        keypoints="<results>/videos/{video}/keypoints",
+        keypoints_table="<results>/videos/{video}/keypoints.csv",
+        silhouettes="<results>/videos/{video}/silhouettes",
+        bodies="<results>/videos/{video}/bodies",
+        measurements_table="<results>/videos/{video}/measurements.csv",
+        # which says how common a shape is; SHAPY's bodies have none
+        space=branch(
+            config["shape"]["backend"] == "anny",
+            then="<resources>/anny_shape_space.npz",
+            otherwise=[],
+        ),
+        sources=sources_of("check_video.py"),
+    output:
+        checks="<results>/videos/{video}/checks.csv",
+    log:
+        "<logs>/check_video/{video}.log",
+    benchmark:
+        "<benchmarks>/check_video/{video}.tsv"
+    priority: 6
+    conda:
+        "../envs/mediapipe.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        sex=of_video("sex"),
+        rejecting=config["checks"]["reject"],
+    message:
+        "Checking whether the numbers of {wildcards.video} are to be believed"
+    script:
+        "../scripts/check_video.py"
+
+
+rule collect_checks:
+    input:
+        checks=of_every_video("<results>/videos/{video}/checks.csv"),
+        sources=sources_of("collect_checks.py"),
+    output:
+        checks=report(
+            update("<results>/checks.csv"),
+            caption="../report/checks.rst",
+            category="All videos",
+            labels={"table": "checks, a row per video, person and check"},
+        ),
+    log:
+        "<logs>/collect_checks.log",
+    conda:
+        "../envs/measure.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    params:
+        videos=list(VIDEOS),
+    message:
+        "Collecting the checks of all videos"
+    script:
+        "../scripts/collect_checks.py"
