@@ -34,6 +34,7 @@ include: "rules/check_video.smk"
 include: "rules/summarize_video.smk"
 include: "rules/draw_video.smk"
 include: "rules/collect_reports.smk"
+include: "rules/draw_cohort.smk"
 include: "rules/targets.smk"
 
 
@@ -52,6 +53,7 @@ rule all:
         "<results>/checks.csv",
         "<results>/subjects.csv",
         "<results>/repeatability.csv",
+        "<results>/cohort.html",
         "<results>/provenance.json",
 
 

@@ -28,4 +28,5 @@ rule reports:
         "<results>/checks.csv",
         "<results>/subjects.csv",
         "<results>/repeatability.csv",
+        "<results>/cohort.html",
         "<results>/provenance.json",

@@ -28,7 +28,8 @@ NEXT = {
     "measure_bodies": {"summarize_video"},
     "summarize_video": {"draw_video", "collect_reports"},
     "draw_video": set(),
-    "collect_reports": {"write_provenance"},
+    "collect_reports": {"write_provenance", "draw_cohort"},
+    "draw_cohort": set(),
     "write_provenance": set(),
 }
 """Which stages read what a stage writes."""
@@ -37,7 +38,7 @@ SCRIPTS = {
     "estimate_pose": "estimate_pose_mediapipe.py",
     "estimate_shape": "estimate_shape_anny.py",
 }
-FOR_ALL = {"build_shape_space", "collect_reports", "write_provenance"}
+FOR_ALL = {"build_shape_space", "collect_reports", "draw_cohort", "write_provenance"}
 """Rules that run once, not for every video."""
 VIDEOS = {"walk", "text"}
 
@@ -82,7 +83,7 @@ def test_the_shim_for_the_catalog_finds_the_same_project_finished(finished: Proj
 
 
 ALL_OF_A_VIDEO = after({"sample_frames"}) - FOR_ALL
-REPORTS = {"collect_reports", "write_provenance"}
+REPORTS = after({"collect_reports"})
 
 
 def test_an_added_video_runs_its_own_jobs_and_the_collection(finished: Project, footage: Path):

@@ -18,7 +18,8 @@ def test_the_page_needs_no_other_file_and_holds_tables_sheets_and_captions(
     original.run("--report", str(page))
     html = page.read_text(encoding="utf-8")
     assert not re.search(r"<(script|link|img)[^>]+(src|href)=[\"'](?!data:)[^\"'>]", html)
-    for name in ("summary.csv", "measurements.csv", "sheet.png", "statistics.csv"):
+    tables = ("summary.csv", "measurements.csv", "subjects.csv", "repeatability.csv")
+    for name in (*tables, "cohort.html", "sheet.png", "statistics.csv"):
         assert name in html
     for caption in ("A row per video.", "95 % interval", "The sampled frames of"):
         assert caption in re.sub(r"\\n|\s+", " ", html)
@@ -39,6 +40,13 @@ def test_every_video_has_its_sheet_also_a_rejected_one(original: Project):
     for video in ("walk", "text"):
         picture = original.results / "videos" / video / "sheet.png"
         assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_all_people_are_on_one_page_without_a_picture_of_anybody(original: Project):
+    page = (original.results / "cohort.html").read_text(encoding="utf-8")
+    assert "<strong>1 measured, 1 rejected</strong>" in page
+    assert "not_a_video" in page
+    assert not re.search(r"image/(png|jpeg)|https?://", page)
 
 
 def test_provenance_tells_what_was_typed_and_what_was_set(original: Project):

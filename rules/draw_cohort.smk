@@ -1,0 +1,24 @@
+rule draw_cohort:
+    input:
+        summary="<results>/summary.csv",
+        subjects="<results>/subjects.csv",
+        repeatability="<results>/repeatability.csv",
+        sources=sources_of("draw_cohort.py"),
+    output:
+        page=report(
+            update("<results>/cohort.html"),
+            caption="../report/cohort.rst",
+            category="All videos",
+            labels={"table": "page on all people"},
+        ),
+    log:
+        "<logs>/draw_cohort.log",
+    conda:
+        "../envs/pictures.yaml"
+    resources:
+        mem_mb=1000,
+        runtime="10m",
+    message:
+        "Drawing the page on all people"
+    script:
+        "../scripts/draw_cohort.py"
