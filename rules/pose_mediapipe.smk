@@ -18,6 +18,7 @@ rule estimate_pose:
         runtime="30m",
     params:
         min_visibility=config["pose"]["min_visibility"],
+        people=config["people"],
     message:
         "Finding the joints of everybody in {wildcards.video}"
     script:

@@ -5,6 +5,7 @@ BODY_25 order and in pixels of the frame, also for frames without anybody. Nothi
 the models lie inside MediaPipe's wheel.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,13 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(frames: Path, pose: Path, *, min_visibility: float) -> None:
-    """Runs the stage for one video."""
-    run_stage(pose, [frames], lambda: estimate_pose(frames, pose, min_visibility=min_visibility))
+def main(frames: Path, pose: Path, *, min_visibility: float, people: str = "dominant") -> None:
+    """Runs the stage for one video; for `all`, it also looks part by part."""
+
+    def work() -> Mapping[str, int]:
+        return estimate_pose(frames, pose, min_visibility=min_visibility, everybody=people == "all")
+
+    run_stage(pose, [frames], work)
 
 
 if __name__ == "__main__":
@@ -34,4 +39,5 @@ if __name__ == "__main__":
             Path(snakemake.input.frames),
             Path(snakemake.output.pose),
             min_visibility=snakemake.params.min_visibility,
+            people=snakemake.params.people,
         )

@@ -112,6 +112,20 @@ def test_two_people_in_a_picture_are_both_found_and_once_each(models):
     assert sides == [False, True]
 
 
+def test_five_in_a_row_are_all_found_where_one_look_at_the_whole_misses_most(models):
+    people = [turn(1 + n % 2)[0][n][:, 60:-60] for n in range(5)]
+    picture, width = np.hstack(people), people[0].shape[1]
+    assert len(find_people(models, picture, 0.5)) < 3
+    found = find_people(models, picture, 0.5, everybody=True)
+    assert sorted(person.at("Neck")[0, 0] // width for person in found) == [0, 1, 2, 3, 4]
+
+
+def test_looking_for_everybody_makes_nobody_up(models):
+    pictures, _ = turn(1)
+    for picture in pictures:
+        assert len(find_people(models, np.hstack([picture] + [picture[:, :40]] * 8), 0.5)) == 1
+
+
 def test_an_empty_picture_holds_nobody(models):
     assert find_people(models, np.full((600, 338, 3), 128, np.uint8), 0.5) == []
 
