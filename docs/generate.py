@@ -10,7 +10,8 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tapeless.measurements import Anatomy, Measurement, Table, load_table
+from tapeless.anatomy import Anatomy, Place, Rule
+from tapeless.measurements import Measurement, Table, load_table
 from tapeless.outcomes import REJECTION_CODES
 
 NOTICE = "<!-- Made by docs/generate.py: edit {source} instead. -->"
@@ -124,11 +125,14 @@ def _section(record: Measurement) -> str:
 
 
 def _places(name: str, anatomy: Anatomy) -> str:
-    rows = [
-        (landmark, ", ".join(map(str, numbers))) for landmark, numbers in anatomy.landmarks.items()
-    ]
-    table = _markdown_table(("landmark", "vertices"), rows)
-    return f"**{name}** ({anatomy.vertices:,} vertices). {anatomy.source}\n\n{table}\n"
+    rows = [(f"`{landmark}`", _place(place)) for landmark, place in anatomy.landmarks.items()]
+    table = _markdown_table(("landmark", "vertices, or rule"), rows)
+    count = f"{anatomy.vertices:,} vertices" if anatomy.vertices else "any mesh"
+    return f"**{name}** ({count}). {anatomy.source}\n\n{table}\n"
+
+
+def _place(place: Place) -> str:
+    return place.describe() if isinstance(place, Rule) else ", ".join(map(str, place))
 
 
 def _markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

@@ -40,6 +40,8 @@ rule collect_reports:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        custom=config["measurements"]["custom"],
     message:
         "Collecting the reports of all videos"
     script:

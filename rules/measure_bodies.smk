@@ -26,6 +26,9 @@ rule measure_bodies:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        custom=config["measurements"]["custom"],
+        contours=config["measurements"]["contours"],
     message:
         "Measuring the bodies of {wildcards.video}"
     script:

@@ -3,6 +3,7 @@ rule summarize_video:
         measurements="<results>/videos/{video}/measurements",
         measurements_table="<results>/videos/{video}/measurements.csv",
         keypoints_table="<results>/videos/{video}/keypoints.csv",
+        checks="<results>/videos/{video}/checks.csv",
         sources=sources_of("summarize_video.py"),
     output:
         statistics=report(
@@ -27,6 +28,7 @@ rule summarize_video:
         subject=of_video("subject"),
         pose_backend=config["pose"]["backend"],
         shape_backend=config["shape"]["backend"],
+        custom=config["measurements"]["custom"],
     message:
         "Summing up {wildcards.video}"
     script:

@@ -8,9 +8,9 @@ measurements are there as soon as one video has them. Rows are sorted by id, so 
 results give the same files.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tapeless.cohort import (
     REPEATABILITY_COLUMNS,
@@ -42,8 +42,13 @@ def main(
     measurements: Path,
     subjects: Path,
     repeatability: Path,
+    custom: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Collects all videos; `statistics` and `verdicts` are in the same order of videos."""
+    """Collects all videos.
+
+    `statistics` and `verdicts` are in the same order of videos; `custom` are the user's own
+    measurements.
+    """
     results = [
         result
         for verdict_file, statistics_file in zip(verdicts, statistics, strict=True)
@@ -51,7 +56,7 @@ def main(
     ]
     results.sort(key=lambda result: (result.video, result.person))
     names = {name for result in results for name in result.statistics}
-    records = load_table().present(lambda record: record.name in names)
+    records = load_table(custom=custom).present(lambda record: record.name in names)
     write_table(summary, summary_columns(records), (summary_row(r, records) for r in results))
     rows = (row for result in results for row in measurement_rows(result, records))
     write_table(measurements, STATISTICS_COLUMNS, rows)
@@ -71,4 +76,5 @@ if __name__ == "__main__":
             measurements=Path(snakemake.output.measurements),
             subjects=Path(snakemake.output.subjects),
             repeatability=Path(snakemake.output.repeatability),
+            custom=snakemake.params.custom,
         )

@@ -1,19 +1,20 @@
-"""Measures every estimate of the person of a video.
+"""Measures every estimate of each person of a video.
 
 Reads the body files; writes a directory with a pickle per estimate, a plain dict of measurement
 name to SI value, and a table with a row per estimate. The table of a rejected video has no rows.
-Given SHAPY's landmark files, its own measurements of its bodies are added.
+Given SHAPY's landmark files, its own measurements of its bodies are added. The configuration may
+add measurements of the user's own, and the raw contour beside each girth.
 """
 
 import pickle
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapeless.bodies import Body, InvalidBodyError
 from tapeless.logs import job_log
-from tapeless.measurements import load_table, measure_body
-from tapeless.outcomes import run_stage
+from tapeless.measurements import Measured, Table, load_table, measure
+from tapeless.people import run_people_stage
 from tapeless.reports import write_table
 from tapeless.shapy_landmarks import Landmark, load_landmarks
 from tapeless.shapy_measurements import TOPOLOGY, measure_as_shapy
@@ -26,7 +27,12 @@ MICROMETRES = 6
 
 
 def measure_estimates(
-    bodies: Path, measurements: Path, landmarks: Mapping[str, Landmark]
+    bodies: Path,
+    measurements: Path,
+    landmarks: Mapping[str, Landmark],
+    table: Table,
+    *,
+    contours: bool = False,
 ) -> list[dict[str, Any]]:
     """Measures every body file of a directory and writes its pickle.
 
@@ -34,10 +40,12 @@ def measure_estimates(
         bodies: the directory of the body files.
         measurements: where the pickles go.
         landmarks: SHAPY's; none, and its own measurements are left out.
+        table: what is measured.
+        contours: whether the raw contour of each girth is added.
 
     Returns:
-        A row per estimate: `estimate`, a column per measurement with its SI unit, `scale`, and
-        `frames`, the number of frames that it rests on.
+        A row per estimate: `estimate`, a column per measurement with its SI unit, `scale`,
+        `frames`, the number of frames that it rests on, and `flags`.
 
     Raises:
         FileNotFoundError: if there is no body file.
@@ -51,7 +59,8 @@ def measure_estimates(
     for path in paths:
         body = Body.load(path)
         try:
-            values = measure_body(body)
+            measured = measure(body, table)
+            values = dict(measured.values)
             if landmarks and body.topology == TOPOLOGY:
                 values |= measure_as_shapy(body, landmarks)
         except InvalidBodyError as error:
@@ -61,35 +70,62 @@ def measure_estimates(
         rows.append(
             {
                 "estimate": path.stem,
-                **columns_of(values),
+                **columns_of(values, table),
+                **(contours_of(measured, table) if contours else {}),
                 "scale": body.scale,
                 "frames": len(body.frames),
+                "flags": ";".join(f"{name}={flag}" for name, flag in measured.flags.items()),
             }
         )
     return rows
 
 
-def columns_of(values: Mapping[str, float]) -> dict[str, float]:
+def columns_of(values: Mapping[str, float], table: Table) -> dict[str, float]:
     """The measurements of one estimate, by column of the table."""
-    records = load_table().present(lambda record: record.name in values)
+    records = table.present(lambda record: record.name in values)
     return {record.si_column: round(values[record.name], MICROMETRES) for record in records}
 
 
+def contours_of(measured: Measured, table: Table) -> dict[str, float]:
+    """The raw contours of the girths of one estimate, by column of the table."""
+    return {
+        record.contour_column: round(measured.contours[record.name], MICROMETRES)
+        for record in table.measurements
+        if record.name in measured.contours
+    }
+
+
+def table_columns(rows: Iterable[Mapping[str, Any]], table: Table) -> list[str]:
+    """The columns of a table: those of measurements that a row has, in the order of the reports."""
+    seen = {column for row in rows for column in row}
+    columns = []
+    for record in table.present(lambda record: record.si_column in seen):
+        columns.append(record.si_column)
+        columns += {record.contour_column} & seen
+    return ["estimate", "person", *columns, "scale", "frames", "flags"]
+
+
 def main(
-    bodies: Path, measurements: Path, table: Path, landmark_files: Sequence[Path] = ()
+    bodies: Path,
+    measurements: Path,
+    table_file: Path,
+    landmark_files: Sequence[Path] = (),
+    *,
+    custom: Sequence[Mapping[str, Any]] = (),
+    contours: bool = False,
 ) -> None:
     """Runs the stage for one video; `landmark_files` are SHAPY's two, or none."""
     rows: list[dict[str, Any]] = []
+    table = load_table(custom=custom)
 
-    def work() -> dict[str, int]:
+    def work(person: int, output: Path, upstream: Path) -> dict[str, int]:
         landmarks = load_landmarks(*landmark_files) if landmark_files else {}
-        rows.extend(measure_estimates(bodies, measurements, landmarks))
-        return {"estimates": len(rows)}
+        found = measure_estimates(upstream, output, landmarks, table, contours=contours)
+        rows.extend({**row, "person": person} for row in found)
+        return {"estimates": len(found)}
 
-    run_stage(measurements, [bodies], work)
-    records = load_table().present(lambda record: any(record.si_column in row for row in rows))
-    columns = [record.si_column for record in records]
-    write_table(table, ["estimate", *columns, "scale", "frames"], rows)
+    run_people_stage(measurements, [bodies], work)
+    write_table(table_file, table_columns(rows, table), rows)
 
 
 if __name__ == "__main__":
@@ -99,4 +135,6 @@ if __name__ == "__main__":
             Path(snakemake.output.measurements),
             Path(snakemake.output.measurements_table),
             [Path(file) for file in snakemake.input.landmarks],
+            custom=snakemake.params.custom,
+            contours=snakemake.params.contours,
         )

@@ -1,16 +1,19 @@
 """Sums up one video: what its estimates say together, and the final verdict on each person.
 
-Reads the measurements of every estimate, the table of sampled frames and the verdicts of the stages
-before; writes `statistics.csv` (pandas' `describe()` in the units of the reports, and the 95 %
-interval of the median, a row per person and measurement) and `outcome.json`. The statistics have
-no rows of somebody who was rejected.
+Reads the measurements of every estimate, the table of sampled frames, the checks and the verdicts
+of the stages before; writes `statistics.csv` (pandas' `describe()` in the units of the reports, and
+the 95 % interval of the median, a row per person and measurement) and `outcome.json`. A check may
+widen intervals or reject. The statistics have no rows of somebody who was rejected.
 """
 
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from tapeless.checks import Finding, flags, of_person, read_checks, rejection, widening
 from tapeless.intervals import load_uncertainty
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
@@ -23,13 +26,29 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def person_verdict(person: int, outcome: Outcome, estimates: pd.DataFrame) -> dict[str, Any]:
+def judge(stage: Path, findings: Sequence[Finding]) -> Outcome:
+    """The verdict on a person: that of the last stage, or else of a check that rejects.
+
+    Args:
+        stage: the person's directory of the last stage, which hands on that of the one that
+            rejected.
+        findings: of the checks of the person.
+    """
+    outcome = Outcome.read(stage)
+    return Outcome(*(rejection(findings) or ())) if outcome.is_ok else outcome
+
+
+def person_verdict(
+    person: int, outcome: Outcome, estimates: pd.DataFrame, findings: Sequence[Finding]
+) -> dict[str, Any]:
     """What the reports say of a person besides their measurements.
 
     Args:
         person: their number.
-        outcome: the verdict of the last stage, which hands on that of the stage that rejected.
-        estimates: a row per estimate, with its `scale` and the number of its `frames`.
+        outcome: whether they could be measured.
+        estimates: a row per estimate, with its `scale` and the number of its `frames`; none of
+            somebody who was rejected.
+        findings: of the checks of the person.
     """
     return {
         "person": person,
@@ -39,7 +58,7 @@ def person_verdict(person: int, outcome: Outcome, estimates: pd.DataFrame) -> di
         "frames_used": int(estimates["frames"].sum()),
         "estimates": len(estimates),
         "scale": scale_of(estimates) if len(estimates) else None,
-        "flags": [],
+        "flags": flags(findings),
     }
 
 
@@ -47,6 +66,7 @@ def main(
     measurements: Path,
     measurements_table: Path,
     keypoints_table: Path,
+    checks: Path,
     statistics: Path,
     verdict: Path,
     *,
@@ -54,16 +74,23 @@ def main(
     subject: str | None,
     pose_backend: str,
     shape_backend: str,
+    custom: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Sums up one video."""
-    everybody = pd.read_csv(measurements_table)
-    if "person" not in everybody:
-        everybody.insert(1, "person", MAIN_PERSON)
+    """Sums up one video; `custom` are the user's own measurements."""
+    everybody, findings_of_all = pd.read_csv(measurements_table), read_checks(checks)
     rows, people = [], []
     for person, stage in people_of(measurements).items():
-        estimates = rows_of_person(everybody, person)
-        people.append(person_verdict(person, Outcome.read(stage), estimates))
-        frame = summarize(estimates, load_table(), load_uncertainty(), shape_backend=shape_backend)
+        findings = of_person(findings_of_all, person)
+        outcome = judge(stage, findings)
+        estimates = rows_of_person(everybody, person) if outcome.is_ok else everybody.iloc[:0]
+        people.append(person_verdict(person, outcome, estimates, findings))
+        frame = summarize(
+            estimates,
+            load_table(custom=custom),
+            load_uncertainty(),
+            shape_backend=shape_backend,
+            widening=partial(widening, findings),
+        )
         name = subject if person == MAIN_PERSON else None
         rows += frame.assign(video=video, subject=name or "", person=person).to_dict("records")
     write_table(statistics, STATISTICS_COLUMNS, rows)
@@ -83,10 +110,12 @@ if __name__ == "__main__":
             Path(snakemake.input.measurements),
             Path(snakemake.input.measurements_table),
             Path(snakemake.input.keypoints_table),
+            Path(snakemake.input.checks),
             Path(snakemake.output.statistics),
             Path(snakemake.output.outcome),
             video=snakemake.params.video,
             subject=snakemake.params.subject,
             pose_backend=snakemake.params.pose_backend,
             shape_backend=snakemake.params.shape_backend,
+            custom=snakemake.params.custom,
         )

@@ -18,7 +18,7 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Names = npt.NDArray[np.str_]
-Topology = Literal["anny", "smplx"]
+Topology = Literal["anny", "smplx", "other"]
 Scale = Literal["known_height", "known_object", "known_distance", "estimated"]
 
 TOPOLOGIES: tuple[str, ...] = get_args(Topology)

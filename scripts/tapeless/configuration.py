@@ -16,6 +16,7 @@ import yaml
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import ValidationError
 
+from tapeless.custom_measurements import find_custom_faults
 from tapeless.needs import STAGES, find_backend_needs
 
 Schema = Mapping[str, Any]
@@ -83,6 +84,7 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
         *_find_impossible_combinations(number),
         *_find_faults_of_backends(config, _faulty_groups(config, schema)),
         *_find_no_container(config),
+        *_find_faults_of_measurements(config, _faulty_groups(config, schema)),
     ]
 
 
@@ -104,6 +106,12 @@ def _find_faults_of_backends(config: Mapping[str, Any], faulty: set[str]) -> Ite
                 f"{downloads.page} says where it comes from"
             )
         yield from needs.faults
+
+
+def _find_faults_of_measurements(config: Mapping[str, Any], faulty: set[str]) -> list[str]:
+    """What no schema can say of the user's own measurements, if they are of the right form."""
+    is_readable = "measurements" in config and "measurements" not in faulty
+    return find_custom_faults(config["measurements"]["custom"]) if is_readable else []
 
 
 def _find_no_container(config: Mapping[str, Any]) -> Iterator[str]:

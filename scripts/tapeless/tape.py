@@ -125,9 +125,21 @@ class Slicer:
 
 def _components(pairs: Ints, count: int) -> Ints:
     """Of each of `count` nodes, the number of the group that pairs (N, 2) of nodes make of them."""
-    links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
-    _, label = connected_components(links, directed=False)
-    return np.asarray(label, dtype=np.intp)
+    nodes = pairs.ravel()
+    if len(nodes) != 2 * count or (np.bincount(nodes, minlength=count) != 2).any():
+        links = coo_array((np.ones(len(pairs)), (pairs[:, 0], pairs[:, 1])), shape=(count, count))
+        return np.asarray(connected_components(links, directed=False)[1], dtype=np.intp)
+    # Only closed lines: walking along each takes a tenth of the time.
+    neighbours = nodes[np.argsort(nodes, kind="stable") ^ 1].reshape(-1, 2).tolist()
+    label = [-1] * count
+    number = -1
+    for node in range(count):
+        number += label[node] < 0
+        while label[node] < 0:
+            label[node] = number
+            one, other = neighbours[node]
+            node = one if label[one] < 0 else other
+    return np.array(label, dtype=np.intp)
 
 
 def loops_at(vertices: Floats, faces: Ints, level: float) -> list[Cut]:
@@ -154,9 +166,9 @@ class Tape:
         self._slicer = Slicer(vertices, faces, HORIZONTAL)
         self._cuts: dict[float, Cut] = {}
         self._free_cuts: dict[float, Cut] = {}
-        self._arms = [_chain(body, names) for names in arms]
-        self._outwards = _directions([arm[0, [0, 2]] for arm in self._arms])
-        self._arm_bones = [_bones(chain) for chain in self._arms]
+        chains = [_chain(body, names) for names in arms]
+        self._outwards = _directions([chain[0, [0, 2]] for chain in chains])
+        self._arms = [_bones(chain) for chain in chains]
         self._trunk_bones = [_bones(_chain(body, names)) for names in trunk]
 
     def torso(self, level: float) -> Cut:
@@ -183,7 +195,7 @@ class Tape:
             middles = np.array([loop.middle for loop in loops]).reshape(-1, 2)
             middles = np.insert(middles, 1, level, axis=1)
             to_trunk = _distances(middles, self._trunk_bones)
-            is_trunk = to_trunk <= _distances(middles, self._arm_bones)
+            is_trunk = to_trunk <= _distances(middles, self._arms)
             if not is_trunk.any():
                 raise InvalidBodyError(f"there is no torso at a height of {level:.3f} m")
             kept = [loop.segments for loop, keep in zip(loops, is_trunk, strict=True) if keep]
@@ -237,14 +249,14 @@ def _distances(points: Floats, bones: Sequence[Floats]) -> Floats:
 
 
 def _bones_at(arm: Floats, level: float) -> Floats:
-    """Points (P, 3) of an arm's bones that a cut at a height must go around.
+    """Points (P, 3) of an arm's bones (N, 2, 3) that a cut at a height must go around.
 
-    These are where the chain of its joints (N, 3) crosses the height and, of an arm held out,
-    the joints so near that its flesh reaches there. The shoulder itself is part of the torso.
+    These are where they cross the height and, of an arm held out, the joints so near that its
+    flesh reaches there. The shoulder itself is part of the torso.
     """
-    start, end = arm[:-1], arm[1:]
-    rise, vector = start[:, 1] - level, end - start
-    crosses = rise * (end[:, 1] - level) < 0
+    start, vector = arm[:, 0], arm[:, 1]
+    rise = start[:, 1] - level
+    crosses = rise * (rise + vector[:, 1]) < 0
     share = rise[crosses] / -vector[crosses, 1]
     crossings = start[crosses] + share[:, None] * vector[crosses]
     is_flat = np.abs(vector[:, 1]) < _FLAT * np.linalg.norm(vector, axis=1)

@@ -1,4 +1,4 @@
-"""The volume within a surface; small holes in it, such as eye sockets, are closed first."""
+"""A surface's area and the volume within it; small holes, as eye sockets are, are closed first."""
 
 from __future__ import annotations
 
@@ -26,8 +26,20 @@ def signed_volume(triangles: Floats) -> float:
     That is the volume within a closed surface, wherever it lies: above 0 with normals outwards. Of
     an open one it depends on where the origin is.
     """
-    first, second, third = np.swapaxes(triangles, 0, 1)
-    return float((first * np.cross(second, third)).sum()) / 6
+    first, second, third = triangles.transpose(1, 2, 0)
+    return float((first * _cross(second, third)).sum()) / 6
+
+
+def surface_area(triangles: Floats) -> float:
+    """Sum of the areas of triangles (F, 3, 3), in the square of their unit."""
+    a, b, c = triangles.transpose(1, 2, 0)
+    return float(np.sqrt((_cross(b - a, c - a) ** 2).sum(axis=0)).sum()) / 2
+
+
+def _cross(one: Floats, other: Floats) -> Floats:
+    """Cross products of vectors (3, N); numpy's own takes several times as long."""
+    (a, b, c), (x, y, z) = one, other
+    return np.stack([b * z - c * y, c * x - a * z, a * y - b * x])
 
 
 def enclosed_volume(vertices: Floats, faces: Ints) -> float:
@@ -43,7 +55,7 @@ def enclosed_volume(vertices: Floats, faces: Ints) -> float:
         InvalidBodyError: if a hole is larger than `LARGEST_HOLE`, or normals point inwards.
     """
     caps = cap_holes(vertices, faces)
-    areas = [_area(cap) for cap in caps]
+    areas = [surface_area(cap) for cap in caps]
     allowed = LARGEST_HOLE * float(np.ptp(vertices[:, 1])) ** 2
     if max(areas, default=0.0) > allowed:
         raise InvalidBodyError(
@@ -87,8 +99,3 @@ def _find_rims(faces: bytes) -> tuple[Ints, ...]:
     links = coo_array((np.ones(len(start)), (start, end)), shape=(len(names),) * 2)
     count, hole = connected_components(links, directed=False)
     return tuple(rims[hole[start] == number] for number in range(count))
-
-
-def _area(triangles: Floats) -> float:
-    a, b, c = np.swapaxes(triangles, 0, 1)
-    return float(np.linalg.norm(np.cross(b - a, c - a), axis=1).sum()) / 2

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
+from tapeless.anatomy import Anatomy, Rule
 from tapeless.bodies import Body
-from tapeless.measurements import Anatomy, Table, load_table
+from tapeless.measurements import Table, load_table
 
 ARM = ("shoulder", "elbow", "hand")
 HANGING_ARM = ((0.25, 1.4, 0.0), (0.45, 1.2, 0.0), (0.65, 1.0, 0.0))  # an A-pose
@@ -98,7 +99,12 @@ def table_for(body: Body, heights: Mapping[str, float]) -> Table:
         for name, height in heights.items()
     }
     arms = tuple(tuple(f"{side}_{name}" for name in ARM) for side in ("left", "right"))
-    anatomy = Anatomy(len(body.vertices), "made by a test", nearest, arms, (("head", "root"),))
+    joints = {"head": "head", "pelvis": "root"}
+    for side in ("left", "right"):
+        joints |= {f"{side}_{name}": f"{side}_{name}" for name in ("shoulder", "elbow")}
+        joints[f"{side}_wrist"] = f"{side}_hand"
+    trunk = (("head", "root"),)
+    anatomy = Anatomy(len(body.vertices), "made by a test", nearest, arms, trunk, joints)
     return replace(load_table(), topologies={"anny": anatomy})
 
 
@@ -110,9 +116,10 @@ def as_smplx(solid: Solid, heights: Mapping[str, float], arm=ARMS_HELD_OUT, spin
     """
     anatomy = load_table().topologies["smplx"]
     vertices = np.zeros((anatomy.vertices, 3))
-    for name, numbers in anatomy.landmarks.items():
-        vertices[list(numbers), 1] = heights[name]
-    taken = [number for numbers in anatomy.landmarks.values() for number in numbers]
+    places = {n: list(p) for n, p in anatomy.landmarks.items() if not isinstance(p, Rule)}
+    for name, height in heights.items():
+        vertices[places[name], 1] = height
+    taken = [number for numbers in places.values() for number in numbers]
     free = np.setdiff1d(np.arange(anatomy.vertices), taken)[: len(solid[0])]
     vertices[free] = solid[0]
     joints = {}

@@ -21,6 +21,7 @@ import collect_reports
 import measure_bodies
 import summarize_video
 from tapeless.bodies import InvalidBodyError
+from tapeless.measurements import Measured
 from tapeless.outcomes import Outcome
 from tapeless.people import person_folder
 from tapeless.reports import safe_text, write_table
@@ -38,6 +39,7 @@ TIDY = (
     "common_relative_sd,definition,flags"
 )
 ESTIMATES = "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,scale,frames"
+MEASURED = "estimate,person,height_m,chest_m,waist_m,hips_m,mass_kg,scale,frames,flags"
 OF_SHAPY = (
     "estimate,height_m,chest_m,waist_m,hips_m,mass_kg,"
     "shapy_height_m,shapy_chest_m,shapy_waist_m,shapy_hips_m,shapy_mass_kg,scale,frames"
@@ -147,14 +149,19 @@ def bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Eleven estimates of a tube, each a little wider, that pass for bodies."""
     monkeypatch.setattr(
         measure_bodies,
-        "measure_body",
-        lambda body: {
-            "height": float(body.vertices[:, 1].max()),
-            "chest": 0.9,
-            "waist": 2 * math.pi * float(body.vertices[:, 0].max()),
-            "hips": 1.0,
-            "mass": 60.0,
-        },
+        "measure",
+        lambda body, _table: Measured(
+            values={
+                "height": float(body.vertices[:, 1].max()),
+                "chest": 0.9,
+                "waist": 2 * math.pi * float(body.vertices[:, 0].max()),
+                "hips": 1.0,
+                "mass": 60.0,
+            },
+            flags={"hips": "largest_at_navel", "natural_waist": "cannot_tell"},
+            contours={"waist": 1.0},
+            lines={},
+        ),
     )
     folder = tmp_path / "bodies"
     folder.mkdir()
@@ -169,14 +176,26 @@ def test_every_estimate_is_a_plain_pickle_and_a_row(bodies: Path, tmp_path: Path
     measure_bodies.main(bodies, tmp_path / "measurements", tmp_path / "measurements.csv")
 
     rows = read(tmp_path / "measurements.csv")
-    assert ",".join(rows[0]) == ESTIMATES
+    assert ",".join(rows[0]) == MEASURED
     assert [row["estimate"] for row in rows] == [f"estimate_{n}" for n in range(1, 12)]
     assert {row["scale"] for row in rows} == {"known_height"}
+    assert {row["person"] for row in rows} == {"1"}
+    assert {row["flags"] for row in rows} == {"hips=largest_at_navel;natural_waist=cannot_tell"}
     values = pickle.loads((tmp_path / "measurements" / "estimate_10.pkl").read_bytes())
     assert type(values) is dict
     assert {type(value) for value in values.values()} == {float}
     assert float(rows[9]["waist_m"]) == pytest.approx(values["waist"], abs=1e-6)
     assert Outcome.read(tmp_path / "measurements").counts == {"estimates": 11}
+
+
+def test_raw_contours_stand_beside_girths_where_they_are_asked_for(
+    bodies: Path, tmp_path: Path
+) -> None:
+    measure_bodies.main(bodies, tmp_path / "out", tmp_path / "out.csv", contours=True)
+
+    rows = read(tmp_path / "out.csv")
+    assert list(rows[0])[4:6] == ["waist_m", "waist_contour_m"]
+    assert {row["waist_contour_m"] for row in rows} == {"1.0"}
 
 
 def test_a_rejected_video_has_no_estimates_and_keeps_its_reason(tmp_path: Path) -> None:
@@ -187,7 +206,7 @@ def test_a_rejected_video_has_no_estimates_and_keeps_its_reason(tmp_path: Path) 
         tmp_path / "bodies", tmp_path / "measurements", tmp_path / "measurements.csv"
     )
 
-    assert (tmp_path / "measurements.csv").read_text(encoding="utf-8") == ESTIMATES + "\n"
+    assert (tmp_path / "measurements.csv").read_text(encoding="utf-8") == MEASURED + "\n"
     assert Outcome.read(tmp_path / "measurements") == Outcome("no_person", "Nobody is there.")
 
 
@@ -243,10 +262,11 @@ def test_with_shapys_landmarks_its_own_measurements_are_added_to_its_bodies(
     measure_bodies.main(shapys, out, tmp_path / "measurements.csv", landmark_files)
 
     rows = read(tmp_path / "measurements.csv")
-    assert ",".join(rows[0]) == OF_SHAPY
+    own = OF_SHAPY[OF_SHAPY.index("shapy") :]
+    assert ",".join(rows[0]).endswith(f"{own},flags")
     assert [row["frames"] for row in rows] == ["1", "1"]
     values = pickle.loads((out / "estimate_2.pkl").read_bytes())
-    assert list(values)[5:] == [f"shapy_{name}" for name in list(values)[:5]]
+    assert list(values)[-5:] == [f"shapy_{name}" for name in list(values)[:5]]
     assert {type(value) for value in values.values()} == {float}
     assert values["shapy_height"] == pytest.approx(
         0.2, abs=1e-6
@@ -260,7 +280,9 @@ def test_without_shapys_landmarks_its_bodies_have_the_five_of_every_body(
 ) -> None:
     measure_bodies.main(shapys, tmp_path / "out", tmp_path / "out.csv")
 
-    assert ",".join(read(tmp_path / "out.csv")[0]) == ESTIMATES
+    columns = list(read(tmp_path / "out.csv")[0])
+    assert set(MEASURED.split(",")) <= set(columns)
+    assert not any(column.startswith("shapy") for column in columns)
 
 
 def test_shapys_landmarks_are_for_its_own_bodies_only(
@@ -268,7 +290,7 @@ def test_shapys_landmarks_are_for_its_own_bodies_only(
 ) -> None:
     measure_bodies.main(bodies, tmp_path / "out", tmp_path / "out.csv", landmark_files)
 
-    assert ",".join(read(tmp_path / "out.csv")[0]) == ESTIMATES
+    assert ",".join(read(tmp_path / "out.csv")[0]) == MEASURED
 
 
 def test_broken_landmarks_fail_the_job_and_not_the_video(

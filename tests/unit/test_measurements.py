@@ -209,7 +209,10 @@ def test_a_surface_with_a_large_hole_has_no_mass(person: Body) -> None:
 
 
 def test_a_small_hole_is_closed(person: Body) -> None:
-    assert measure(replace(person, faces=person.faces[:-1])) == pytest.approx(measure(person))
+    whole, holed = measure(person), measure(replace(person, faces=person.faces[:-1]))
+
+    del whole["body_surface_area"], holed["body_surface_area"]
+    assert holed == pytest.approx(whole)
 
 
 def test_a_surface_turned_inside_out_has_no_mass(person: Body) -> None:
@@ -325,7 +328,7 @@ def test_the_five_of_old_come_first_in_the_reports() -> None:
 
 
 def test_columns_carry_their_unit() -> None:
-    height, *_, mass = load_table().measurements
+    height, _, _, _, mass = load_table().measurements[:5]
 
     assert (height.si_column, height.report_column) == ("height_m", "height_cm")
     assert (mass.si_column, mass.report_column) == ("mass_kg", "mass_kg")
@@ -366,7 +369,7 @@ def a_strange_topology(table) -> None:
     ("spoil", "message"),
     [
         (two_heights, "measurement height is there 2 times"),
-        (no_algorithm, "measurement chest has kind 'guess', allowed is extent, girth"),
+        (no_algorithm, "measurement chest has kind 'guess', allowed is area, bmi, distance"),
         (no_navel, "topology anny lacks landmark navel of measurement waist"),
         (a_vertex_too_far, "landmark navel of smplx is not among its 10475 vertices"),
         (a_strange_topology, "topology smpl is unknown, allowed is anny, smplx"),
