@@ -53,7 +53,7 @@ _SOURCES: Mapping[str, tuple[int, ...]] = {
     "RHeel": (30,),
 }
 _ZOOMS = (1.0, 0.9)  # of the detector's region
-# Upright parts of a picture: as high as that and half as wide, each half way into the next. Tried on
+# Upright parts of a picture: as high as it and half as wide, each half way into the next. Tried on
 # rendered rows of three to six people, all of whom were found in them.
 _PART_ASPECT = 0.5
 _PART_STEP = 0.5
