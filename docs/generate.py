@@ -1,6 +1,6 @@
 """Writes the pages of the documentation that are made from tables of the program.
 
-`python docs/generate.py` writes `measurements.md` and `rejections.md` beside this file, or into the
+`python docs/generate.py` writes `measurements.md`, `checks.md` and `rejections.md` beside this file, or into the
 folder given as its argument.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from tapeless.anatomy import Anatomy, Place, Rule
+from tapeless.checks import Check, load_checks
 from tapeless.measurements import Measurement, Table, load_table
 from tapeless.outcomes import REJECTION_CODES
 
@@ -89,7 +90,7 @@ The run goes on with the other videos and ends with exit status 0.
 
 The same codes say in `keypoints.csv` why a single frame was not used. A video is rejected when too
 few frames are left, with the code that explains at least half of those that show somebody, or else
-with `too_few_frames`.
+with `too_few_frames`. Codes of [checks](checks.md) reject a video only where `checks.reject` names them.
 
 {_markdown_table(("code", "meaning"), rows)}
 
@@ -97,6 +98,65 @@ The list is closed: a program can rely on it. What is broken about the *machine*
 missing memory, a missing package) is no rejection: the job fails, Snakemake says so and ends with
 an exit status other than 0, and the same command runs it again.
 """
+
+
+def checks_page(checks: Mapping[str, Check]) -> str:
+    """The page that lists every check."""
+    rows = [
+        (f"[`{check.code}`](#{check.code})", check.question, _limits(check), _consequence(check))
+        for check in checks.values()
+    ]
+    sections = "\n".join(map(_check_section, checks.values()))
+    return f"""{NOTICE.format(source="scripts/tapeless/data/checks.yaml")}
+
+# Checks: when not to believe it
+
+Every video that could be measured is checked. `checks.csv` of the video has a row per person and check, and
+`<results>/checks.csv` those of all videos: the verdict, the number that decided, its limit, and what follows. A
+check has three verdicts: `pass`, `fail`, and `cannot_tell`, which never passes.
+
+{_markdown_table(("check", "question", "fine is", "if it fails"), rows)}
+
+What can follow:
+
+- *flag*: the code stands in the last column of `summary.csv`, `flags`. One that could not tell, but has
+  consequences, stands there as `no_turn=cannot_tell`.
+- *widen*: the relative uncertainty of a measurement is multiplied by the factor below, and its interval
+  becomes wider. Factors of several checks do not multiply: each stands for an error of its own, and errors
+  add in squares. It is flagged, too.
+- *reject*: the person has no numbers, but the check's code and a sentence that says what to do. Which checks do so is
+  said in the configuration: `checks.reject` is `[not_an_adult]` unless you change it. With `[]` nobody is
+  rejected for a check, and what is said below follows instead.
+
+A video that an earlier stage rejected is not checked: its table has no rows. Checks take about two
+seconds a video. `camera_moves` and `lens_distortion` are about the whole video, so that their rows name no
+person.
+
+{sections}"""
+
+
+def _limits(check: Check) -> str:
+    limits = (("at least", check.at_least), ("at most", check.at_most))
+    given = [f"{name} {limit:g}" for name, limit in limits if limit is not None]
+    return f"{', '.join(given)} {check.unit}"
+
+
+def _consequence(check: Check) -> str:
+    unsure = "" if check.on_cannot_tell == "none" else f" (cannot tell: {check.on_cannot_tell})"
+    return f"{check.on_fail}{unsure}"
+
+
+def _check_section(check: Check) -> str:
+    factors = ", ".join(f"{name} {factor:g}" for name, factor in check.widens.items())
+    facts = [
+        ("The number", check.value),
+        ("Fine is", f"{_limits(check)}. {check.reason}"),
+        ("If it fails", _consequence(check)),
+        ("Widens", f"{factors} ({check.widens_because})" if factors else "nothing"),
+        ("What to do", check.advice),
+    ]
+    lines = "\n".join(f"- {name}: {text}" for name, text in facts)
+    return f"## {check.code}\n\n{check.question}\n\n{lines}\n"
 
 
 def _definitions(measurements: Iterable[Measurement]) -> str:
@@ -144,6 +204,7 @@ def main(folder: Path) -> None:
     """Writes all pages into a folder."""
     pages = {
         "measurements.md": measurements_page(load_table()),
+        "checks.md": checks_page(load_checks()),
         "rejections.md": rejections_page(REJECTION_CODES),
     }
     for name, text in pages.items():

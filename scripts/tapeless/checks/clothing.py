@@ -22,10 +22,13 @@ _GAP_PX = 5  # between the points that a body is drawn with
 def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None, sex: str | None) -> Reading:
     """How unlike an adult of their own stature and volume the person is shaped.
 
-    In standard deviations per unknown of the shape (root mean square): 1 is usual. What stature and
-    volume explain is taken away, as tall or heavy people are not odd: of a multivariate normal
-    distribution, the squared Mahalanobis distance that is left has chi-squared's distribution with
-    as many degrees of freedom as unknowns are left. The median of the bodies.
+    As many standard deviations as a number drawn from a normal distribution would be above the mean
+    to be as rare: 3.1 is one adult in a thousand. The median of the bodies.
+
+    What stature and volume explain is taken away, as tall or heavy people are not odd. What is left
+    of the squared Mahalanobis distance from the mean shape has chi-squared's distribution, with as
+    many degrees of freedom as unknowns are left, which Wilson and Hilferty's cube root (1931) makes
+    nearly normal.
     """
     known = [body for body in bodies if body.topology == "anny"]
     if space is None or not known:
@@ -43,8 +46,10 @@ def _oddness(body: Body, space: ShapeSpace, sex: str | None) -> float:
     slopes = _size_slopes(body, basis)
     sizes = slopes @ away
     explained = sizes @ np.linalg.solve(slopes @ np.linalg.solve(precision, slopes.T), sizes)
-    left = float(away @ precision @ away - explained)
-    return float(np.sqrt(max(left, 0.0) / (len(away) - len(slopes))))
+    freedom = len(away) - len(slopes)
+    left = max(float(away @ precision @ away - explained), 0.0) / freedom
+    variance = 2 / (9 * freedom)
+    return float((left ** (1 / 3) - (1 - variance)) / variance**0.5)
 
 
 def _coefficients(body: Body, mean: Floats, basis: Floats) -> Floats:
