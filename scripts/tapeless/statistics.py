@@ -34,7 +34,7 @@ def summarize(
     uncertainty: Uncertainty,
     *,
     shape_backend: str,
-    widening: Callable[[str], float] = lambda _measurement: 1.0,
+    widening: Callable[[Measurement], float] = lambda _measurement: 1.0,
 ) -> pd.DataFrame:
     """Describes the estimates of one person, a row per measurement, in the units of the reports.
 
@@ -59,14 +59,14 @@ def summarize(
     if estimates.empty:
         return pd.DataFrame(columns=columns)
     scale, are_independent = scale_of(estimates), _are_independent(estimates)
-    flags = _common_flags(estimates.get("flags", pd.Series([], dtype=str)))
+    flags = _common_flags(estimates["flags"])
     rows = []
     for record in table.present(lambda record: record.si_column in estimates):
-        values = (estimates[record.si_column] * record.unit.factor).dropna()
+        values = estimates[record.si_column].dropna() * record.unit.factor
         relative_sd = relative_sd_of(
-            uncertainty, shape_backend, record.name, _quantity(record), scale
+            uncertainty, shape_backend, record.name, record.quantity, scale
         )
-        relative_sd *= widening(record.name)
+        relative_sd *= widening(record)
         low, high = math.nan, math.nan
         if len(values):
             low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)
@@ -83,10 +83,6 @@ def summarize(
             }
         )
     return pd.DataFrame(rows, columns=columns).astype({"count": int})
-
-
-def _quantity(record: Measurement) -> str:
-    return str(getattr(record, "quantity", "mass" if record.unit.si == "kg" else "girth"))
 
 
 def _common_flags(flags: pd.Series[str]) -> dict[str, list[str]]:

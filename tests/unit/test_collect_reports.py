@@ -6,7 +6,7 @@ import csv
 import json
 import math
 import pickle
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +21,8 @@ import collect_reports
 import measure_bodies
 import summarize_video
 from tapeless.bodies import InvalidBodyError
-from tapeless.measurements import Measured
+from tapeless.checks import Finding, load_checks, widening, write_checks
+from tapeless.measurements import Measured, load_table
 from tapeless.outcomes import Outcome
 from tapeless.people import person_folder
 from tapeless.reports import safe_text, write_table
@@ -68,6 +69,7 @@ class Project:
         subject: str | None = None,
         by_shapy: bool = False,
         others: Mapping[int, tuple[float, ...] | tuple[str, str]] | None = None,
+        findings: Sequence[Finding] = (),
     ) -> None:
         """A video of one person, or with `others` of several: their waists, or a rejection."""
         self.videos.append(video)
@@ -95,10 +97,12 @@ class Project:
         kept = [f"frame_{n:06d},{p},{n},kept" for p in people for n in range(1, 9)] if rows else []
         dropped = ["frame_000009,,9,dropped", "frame_000010,,10,dropped"]
         lines(self.of(video, "keypoints.csv"), "frame,person,time_s,verdict", *kept, *dropped)
+        write_checks(self.of(video, "checks.csv"), findings)
         summarize_video.main(
             stage,
             self.of(video, "measurements.csv"),
             self.of(video, "keypoints.csv"),
+            self.of(video, "checks.csv"),
             self.of(video, "statistics.csv"),
             self.of(video, "outcome.json"),
             video=video,
@@ -344,6 +348,68 @@ def test_a_rejected_video_has_a_header_and_the_reason(project: Project) -> None:
     assert (verdict["outcome"], verdict["code"]) == ("rejected", "no_person")
     assert (verdict["frames_sampled"], verdict["frames_used"], verdict["estimates"]) == (2, 0, 0)
     assert verdict["scale"] is None
+
+
+def found(check: str, consequence: str, *, person: int | None = 1) -> Finding:
+    """A check that failed."""
+    return Finding(person, check, "fail", 2.0, 1.0, "ratio", consequence, f"See {check}.")  # type: ignore[arg-type]
+
+
+def test_a_check_that_widens_widens_the_intervals_it_names_and_is_a_flag(project: Project) -> None:
+    check = next(check for check in load_checks().values() if check.widens)
+    loose = found(check.code, "widen")
+    project.add("usual")
+    project.add("loose", findings=[loose])
+    project.collect()
+
+    usual, widened = (
+        {row["measurement"]: row for row in project.tidy() if row["video"] == video}
+        for video in ("usual", "loose")
+    )
+
+    for record in load_table().measurements[:5]:
+        sds = [float(rows[record.name]["common_relative_sd"]) for rows in (usual, widened)]
+        assert sds[1] == pytest.approx(sds[0] * widening([loose], record), abs=2e-4)
+    assert [row["flags"] for row in project.summary()] == [check.code, ""]
+
+
+def test_a_check_that_rejects_makes_the_video_rejected(project: Project) -> None:
+    project.add("loose", findings=[found("loose_clothing", "reject")])
+    project.collect()
+
+    (row,) = project.summary()
+    verdict = json.loads(project.of("loose", "outcome.json").read_text(encoding="utf-8"))
+
+    assert (row["status"], row["code"], row["reason"]) == (
+        "rejected",
+        "loose_clothing",
+        "See loose_clothing.",
+    )
+    assert (row["waist_cm"], row["frames_used"], row["estimates"]) == ("", "0", "0")
+    assert row["flags"] == "loose_clothing"
+    assert (verdict["outcome"], verdict["flags"]) == ("rejected", ["loose_clothing"])
+
+
+def test_a_video_rejected_before_keeps_its_own_reason(project: Project) -> None:
+    findings = [found("loose_clothing", "reject", person=None)]
+    project.add("room", rejection=("no_person", "Nobody is there."), findings=findings)
+    project.collect()
+
+    assert project.summary()[0]["code"] == "no_person"
+
+
+def test_checks_of_one_person_are_not_those_of_another(project: Project) -> None:
+    findings = [
+        found("loose_clothing", "reject", person=2),
+        found("camera_moves", "flag", person=None),
+    ]
+    project.add("pair", others={2: (0.95,)}, findings=findings)
+    project.collect()
+
+    first, second = project.summary()
+
+    assert (first["status"], second["status"]) == ("measured", "rejected")
+    assert (first["flags"], second["flags"]) == ("camera_moves", "loose_clothing;camera_moves")
 
 
 # collect_reports

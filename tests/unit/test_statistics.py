@@ -17,7 +17,7 @@ from tapeless.intervals import (
     median_penalty,
     relative_sd_of,
 )
-from tapeless.measurements import load_table
+from tapeless.measurements import Measurement, load_table
 from tapeless.shape import anny, shapy_bodies
 from tapeless.statistics import STATISTICS_COLUMNS, summarize
 
@@ -109,8 +109,8 @@ def test_a_backend_whose_errors_are_not_known_is_refused_with_what_to_do() -> No
 
 
 def test_what_checks_found_widens_the_measurements_that_it_concerns() -> None:
-    def doubled_at_the_waist(measurement: str) -> float:
-        return 2.0 if measurement == "waist" else 1.0
+    def doubled_at_the_waist(measurement: Measurement) -> float:
+        return 2.0 if measurement.name == "waist" else 1.0
 
     rows = estimates(count=1)
     usual = summary(rows)

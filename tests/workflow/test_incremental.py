@@ -18,14 +18,22 @@ from tapeless.sources import find_sources
 
 NEXT = {
     "build_shape_space": {"estimate_shape"},
-    "sample_frames": {"estimate_pose", "select_keypoints", "segment_person", "blur_faces"},
+    "sample_frames": {
+        "estimate_pose",
+        "select_keypoints",
+        "segment_person",
+        "blur_faces",
+        "check_video",
+    },
     "estimate_pose": {"select_keypoints", "blur_faces", "draw_video", "forget_frames"},
     "select_keypoints": {"segment_person", "estimate_shape", "summarize_video", "draw_video"},
     "segment_person": {"estimate_shape", "draw_video", "forget_frames"},
     "blur_faces": {"draw_video", "forget_frames"},
     "forget_frames": set(),
     "estimate_shape": {"measure_bodies", "draw_video", "forget_frames"},
-    "measure_bodies": {"summarize_video"},
+    "measure_bodies": {"check_video", "summarize_video"},
+    "check_video": {"summarize_video", "collect_checks", "forget_frames"},
+    "collect_checks": set(),
     "summarize_video": {"draw_video", "collect_reports"},
     "draw_video": set(),
     "collect_reports": {"write_provenance", "draw_cohort"},
@@ -38,7 +46,13 @@ SCRIPTS = {
     "estimate_pose": "estimate_pose_mediapipe.py",
     "estimate_shape": "estimate_shape_anny.py",
 }
-FOR_ALL = {"build_shape_space", "collect_reports", "draw_cohort", "write_provenance"}
+FOR_ALL = {
+    "build_shape_space",
+    "collect_checks",
+    "collect_reports",
+    "draw_cohort",
+    "write_provenance",
+}
 """Rules that run once, not for every video."""
 VIDEOS = {"walk", "text"}
 
@@ -83,7 +97,7 @@ def test_the_shim_for_the_catalog_finds_the_same_project_finished(finished: Proj
 
 
 ALL_OF_A_VIDEO = after({"sample_frames"}) - FOR_ALL
-REPORTS = after({"collect_reports"})
+REPORTS = after({"collect_checks", "collect_reports"})
 
 
 def test_an_added_video_runs_its_own_jobs_and_the_collection(finished: Project, footage: Path):
