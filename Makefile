@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-dev test lint format bench lock
+.PHONY: help demo setup setup-dev test lint format bench bench-accuracy lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -36,9 +36,18 @@ format: setup-dev ## put everything into the style that `make lint` checks
 	$(BIN)/ruff format .
 	$(BIN)/snakefmt Snakefile workflow rules benchmarks
 
-bench: setup ## measure accuracy and speed (half an hour)
-	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES)
+bench: setup ## measure time and memory (ten minutes)
+	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES) --config cohort=timed
+	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES) --config cohort=speed
 	$(BIN)/snakemake --snakefile benchmarks/Snakefile --cores $(CORES)
+
+# A run that was interrupted goes on where it was. ADULTS=4 takes fewer people of every cohort, to try.
+COHORTS := calibration repeats evaluation
+bench-accuracy: setup ## measure accuracy and coverage, and set the width of intervals (90 minutes)
+	@for cohort in $(COHORTS); do for part in cohort accuracy; do \
+	  $(BIN)/snakemake --snakefile benchmarks/$$part.smk --cores $(CORES) \
+	    --config cohort=$$cohort adults=$(or $(ADULTS),null) || exit; \
+	done; done
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \

@@ -1,8 +1,5 @@
-# Films the people of a cohort: videos, true measurements, and the sheet to measure them with.
-# The second workflow, ./Snakefile, measures them; its sheet must exist when it starts.
-import os
-from pathlib import Path
-
+# Films the people of a cohort: videos, true measurements, and the sheets to measure them with.
+# ./accuracy.smk measures them; the sheets must exist when it starts.
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -14,19 +11,38 @@ configfile: f"{workflow.basedir}/config.yaml"
 include: "common.smk"
 
 
+FILMS = f"{COHORT}/films"
+REAL = config["real"]
+HAS_REAL = config["cohort"] == REAL["cohort"] and Path(REAL["video"]).exists()
+
+
+wildcard_constraints:
+    adult=r"adult_\d+",
+
+
+def films_of(adult, takes):
+    return [f"{FILMS}/{adult}-{take}" for take in takes]
+
+
+def shots(takes):
+    """How each take is filmed, as far as the configuration says it; and whose camera it has."""
+    return {take: {"like": take, **config["picture"], **config["takes"][take]} for take in takes}
+
+
 rule all:
     input:
         f"{COHORT}/videos.tsv",
         f"{COHORT}/truth.csv",
-        f"{RESULTS}/speed/videos/adult.mp4",
 
 
 rule film_adult:
+    """Every take of a person, in one job: loading the body model takes as long as a take."""
     input:
         sources=sources_of("scripts/film_adult.py"),
     output:
-        video=f"{COHORT}/videos/{{adult}}.mp4",
-        truth=f"{COHORT}/truth/{{adult}}.json",
+        videos=[f"{film}.mp4" for film in films_of("{adult}", PEOPLE["takes"])],
+        masks=[directory(film) for film in films_of("{adult}", PEOPLE["takes"])],
+        table=f"{FILMS}/{{adult}}.csv",
     log:
         f"{COHORT}/logs/film_adult/{{adult}}.log",
     conda:
@@ -38,39 +54,67 @@ rule film_adult:
         number=lambda wildcards: ADULTS.index(wildcards.adult),
         seed=PEOPLE["seed"],
         varied_beyond_prior=PEOPLE["varied_beyond_prior"],
-        shot={},
+        shots=shots(PEOPLE["takes"]),
+        variation=config["variation"],
     message:
         "Filming {wildcards.adult}"
     script:
         "scripts/film_adult.py"
 
 
-use rule film_adult as film_for_speed with:
+if PEOPLE["of_some"]:
+
+    use rule film_adult as film_adult_again with:
+        output:
+            videos=[f"{film}.mp4" for film in films_of("{adult}", PEOPLE["of_some"])],
+            masks=[directory(film) for film in films_of("{adult}", PEOPLE["of_some"])],
+            table=f"{FILMS}/{{adult}}-again.csv",
+        log:
+            f"{COHORT}/logs/film_adult_again/{{adult}}.log",
+        params:
+            shots=shots(PEOPLE["of_some"]),
+
+
+rule measure_truth:
+    input:
+        sources=sources_of("scripts/measure_truth.py"),
     output:
-        video=f"{RESULTS}/speed/videos/adult.mp4",
-        truth=f"{RESULTS}/speed/truth.json",
+        truth=f"{COHORT}/truth.csv",
     log:
-        f"{RESULTS}/speed/logs/film_for_speed.log",
+        f"{COHORT}/logs/measure_truth.log",
+    conda:
+        "envs/synthetic.yaml"
+    resources:
+        mem_mb=2500,
+        runtime="20m",
     params:
-        number=0,
-        seed=config["speed"]["seed"],
-        varied_beyond_prior=True,
-        shot={key: value for key, value in config["speed"].items() if key != "seed"},
+        adults=ADULTS,
+        seed=PEOPLE["seed"],
+        varied_beyond_prior=PEOPLE["varied_beyond_prior"],
     message:
-        "Filming a long video"
+        "Measuring the true bodies"
+    script:
+        "scripts/measure_truth.py"
 
 
 rule list_cohort:
     input:
-        videos=expand(f"{COHORT}/videos/{{adult}}.mp4", adult=ADULTS),
-        truth=expand(f"{COHORT}/truth/{{adult}}.json", adult=ADULTS),
+        tables=expand(f"{FILMS}/{{adult}}.csv", adult=ADULTS),
+        tables_again=expand(
+            f"{FILMS}/{{adult}}-again.csv", adult=SOME_ADULTS if PEOPLE["of_some"] else []
+        ),
+        truth=f"{COHORT}/truth.csv",
     output:
         sheet=f"{COHORT}/videos.tsv",
-        truth=f"{COHORT}/truth.csv",
+        sheet_unknown=f"{COHORT}/videos_unknown.tsv",
+        films=f"{COHORT}/films.csv",
     log:
         f"{COHORT}/logs/list_cohort.log",
     conda:
         "envs/synthetic.yaml"
+    params:
+        unknown=PEOPLE["unknown"],
+        real=REAL if HAS_REAL else None,
     message:
         "Listing the cohort"
     script:

@@ -1,4 +1,4 @@
-# What both workflows of the benchmark share: who is measured, and where the files lie.
+# What the workflows of the benchmark share: who is filmed and measured, and where the files lie.
 import os
 import sys
 from pathlib import Path
@@ -6,7 +6,16 @@ from pathlib import Path
 RESULTS = "benchmarks/results"
 COHORT = f"{RESULTS}/{config['cohort']}"
 PEOPLE = config["cohorts"][config["cohort"]]
-ADULTS = [f"adult_{number:02d}" for number in range(1, PEOPLE["adults"] + 1)]
+
+
+def first_adults(number):
+    """The ids of the first people of the cohort; fewer if `--config adults=` says so."""
+    number = min(number, PEOPLE["adults"], config["adults"] or PEOPLE["adults"])
+    return [f"adult_{each:02d}" for each in range(1, number + 1)]
+
+
+ADULTS = first_adults(PEOPLE["adults"])
+SOME_ADULTS = first_adults(config["ablation"]["adults"])
 
 LIBRARY = Path(workflow.basedir).parent / "scripts"
 if str(LIBRARY) not in sys.path:

@@ -1,43 +1,78 @@
-"""Draws one adult of a cohort and films them.
+"""Draws one adult of a cohort and films them, once for each take.
 
-Writes the video, and a JSON file with their sex, their true measurements (SI) and the camera.
+Writes a video and a folder of exact masks for each, and a table with a row for each: who, which
+take, the camera, and the shot.
 """
 
-import json
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
 
 from tapeless.logs import job_log
-from tapeless.measurements import measure_body
-from tapeless.population import draw_adults, rest_body
+from tapeless.population import draw_adults
 from tapeless.synthetic import Shot, film_person
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
+def vary(shot: Shot, variation: Mapping[str, Any], generator: np.random.Generator) -> Shot:
+    """Draws what is difficult about a shot; see `variation` in the benchmark's configuration."""
+    is_partial, is_cluttered, is_haired = (
+        bool(generator.random() < variation[share])
+        for share in ("partial_turns", "cluttered", "haired")
+    )
+    part_degrees = generator.uniform(*variation["partial_turn_degrees"])
+    hair_m = generator.uniform(*variation["hair_m"])
+    return replace(
+        shot,
+        turn_degrees=part_degrees if is_partial and shot.turn_degrees else shot.turn_degrees,
+        hair_m=hair_m if is_haired else 0.0,
+        clutter=is_cluttered,
+        fill=tuple(variation["fill"]),
+    )
+
+
 def main(
-    video: Path, truth: Path, *, number: int, seed: int, varied_beyond_prior: bool, shot: Shot
+    videos: Sequence[Path],
+    masks: Sequence[Path],
+    table: Path,
+    *,
+    number: int,
+    seed: int,
+    varied_beyond_prior: bool,
+    shots: Mapping[str, Mapping[str, Any]],
+    variation: Mapping[str, Any],
 ) -> None:
-    """Films number `number` (from 0) of the adults that `seed` draws."""
+    """Films number `number` (from 0) of the adults that `seed` draws.
+
+    Takes that are `like` the same one differ in what the configuration says, and nothing else.
+    """
     adult = draw_adults(number + 1, seed, varied_beyond_prior=varied_beyond_prior)[number]
-    camera = film_person(adult, video, seed=1000 * seed + number, shot=shot)
-    content = {
-        "sex": adult.sex,
-        "measurements": measure_body(rest_body(adult)),
-        "camera": asdict(camera),
-    }
-    truth.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
+    rows = []
+    for (take, wanted), video, folder in zip(shots.items(), videos, masks, strict=True):
+        wishes = dict(wanted)
+        own_seed = int.from_bytes(f"{seed} {number} {wishes.pop('like')}".encode())
+        shot = vary(Shot(**wishes), variation, np.random.default_rng(own_seed))
+        camera = film_person(adult, video, seed=own_seed, shot=shot, masks=folder)
+        row = {"video": video.stem, "path": str(video), "adult": video.stem.split("-")[0]}
+        rows.append({**row, "take": take, **asdict(camera), **asdict(shot)})
+    pd.DataFrame(rows).drop(columns="fill").to_csv(table, index=False)
 
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
         main(
-            Path(snakemake.output.video),
-            Path(snakemake.output.truth),
+            [Path(path) for path in snakemake.output.videos],
+            [Path(path) for path in snakemake.output.masks],
+            Path(snakemake.output.table),
             number=snakemake.params.number,
             seed=snakemake.params.seed,
             varied_beyond_prior=snakemake.params.varied_beyond_prior,
-            shot=Shot(**snakemake.params.shot),
+            shots=snakemake.params.shots,
+            variation=snakemake.params.variation,
         )

@@ -1,4 +1,4 @@
-"""The benchmark's two workflows: people are filmed, then measured by the imported main workflow."""
+"""The benchmark's workflows: people are filmed, then measured by the imported main workflow."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import pytest
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
-def plan(folder: Path, snakefile: str) -> subprocess.CompletedProcess[str]:
-    """Asks Snakemake what it would do in `folder`, for a cohort of two."""
-    config = folder / "pair.yaml"
-    people = "{adults: 2, seed: 9, varied_beyond_prior: true}"
-    config.write_text(f"cohort: pair\ncohorts: {{pair: {people}}}\n")
+def plan(folder: Path, snakefile: str, cohort: str) -> subprocess.CompletedProcess[str]:
+    """Asks Snakemake what it would do in `folder`, for the first two people of a cohort."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(BENCHMARKS / snakefile)]
-    command += ["--cores", "1", "--dry-run", "--quiet", "rules", "--configfile", str(config)]
+    command += ["--cores", "1", "--dry-run", "--quiet", "rules"]
+    command += ["--config", "adults=2", f"cohort={cohort}"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -36,38 +34,80 @@ def workplace(tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def filmed(workplace: Path) -> Path:
-    """The same folder after two people have been filmed."""
-    cohort = workplace / "benchmarks" / "results" / "pair"
-    (cohort / "videos").mkdir(parents=True)
-    rows = ["video\tpath\theight_cm"]
-    for adult in ("adult_01", "adult_02"):
-        video = f"benchmarks/results/pair/videos/{adult}.mp4"
-        (workplace / video).write_bytes(b"video")
-        rows += [f"{adult}\t{video}\t170", f"{adult}-height_unknown\t{video}\t"]
-    (cohort / "videos.tsv").write_text("\n".join(rows) + "\n")
-    (cohort / "truth.csv").write_text("adult\n")
-    return workplace
+def film(workplace: Path, cohort: str, *takes: str) -> None:
+    """Makes the files that are there after two people have been filmed; the turns also unknown."""
+    folder = workplace / "benchmarks" / "results" / cohort
+    (folder / "films").mkdir(parents=True)
+    known, unknown = ["video\tpath\theight_cm"], ["video\tpath"]
+    for video in [f"adult_{number:02d}-{take}" for number in (1, 2) for take in takes]:
+        path = f"benchmarks/results/{cohort}/films/{video}.mp4"
+        (workplace / path).write_bytes(b"video")
+        (folder / "films" / video).mkdir()
+        known.append(f"{video}\t{path}\t170")
+        if video.endswith("-turn"):
+            unknown.append(f"{video}\t{path}")
+    (folder / "videos.tsv").write_text("\n".join(known) + "\n")
+    (folder / "videos_unknown.tsv").write_text("\n".join(unknown) + "\n")
+    for table in ("truth.csv", "films.csv"):
+        (folder / table).write_text("adult\n")
 
 
-def test_everybody_is_filmed_once(workplace: Path) -> None:
-    planned = jobs(plan(workplace, "cohort.smk"))
-    assert planned["film_adult"] == 2
-    assert planned["film_for_speed"] == planned["list_cohort"] == 1
+def test_everybody_is_filmed_in_one_job_and_some_are_dressed_again(workplace: Path) -> None:
+    planned = jobs(plan(workplace, "cohort.smk", "evaluation"))
+    assert planned["film_adult"] == planned["film_adult_again"] == 2
+    assert planned["measure_truth"] == planned["list_cohort"] == 1
 
 
-def test_everybody_is_measured_with_and_without_their_height(filmed: Path) -> None:
-    planned = jobs(plan(filmed, "Snakefile"))
-    assert planned["tapeless_estimate_shape"] == planned["tapeless_draw_video"] == 4
-    assert planned["score_accuracy"] == planned["score_cost"] == 1
+def test_pictures_are_looked_at_once_for_both_fits_and_no_others_are_made(workplace: Path) -> None:
+    film(workplace, "evaluation", "turn", "front")
+    for cohort, table in (("calibration", "truth.csv"), ("repeats", "repeatability.csv")):
+        folder = workplace / "benchmarks" / "results" / cohort
+        folder.mkdir()
+        (folder / table).touch()
+        (folder / "spans.csv").touch()
+    planned = jobs(plan(workplace, "accuracy.smk", "evaluation"))
+    assert planned["tapeless_segment_person"] == planned["tapeless_estimate_shape"] == 4
+    assert planned["share_sight"] == planned["unknown_estimate_shape"] == 2
+    assert planned["unknown_check_video"] == planned["ablate_fit"] == 2
+    assert planned["write_accuracy"] == planned["draw_accuracy"] == 1
+    assert not [rule for rule in planned if "draw_video" in rule or "blur" in rule]
+    assert "unknown_segment_person" not in planned
 
 
-def test_pages_are_written_of_the_evaluated_cohort_only(filmed: Path) -> None:
-    assert "write_pages" not in jobs(plan(filmed, "Snakefile"))
+def test_intervals_are_calibrated_on_measurements_without_any_interval(workplace: Path) -> None:
+    film(workplace, "calibration", "turn", "front")
+    planned = jobs(plan(workplace, "accuracy.smk", "calibration"))
+    assert planned["calibrate_intervals"] == 1
+    assert planned["tapeless_measure_bodies"] == 4
+    assert planned["unknown_measure_bodies"] == 2
+    assert not [rule for rule in planned if "summarize" in rule or "write" in rule]
 
 
-def test_measuring_before_filming_says_what_to_do(workplace: Path) -> None:
-    said = plan(workplace, "Snakefile")
+def test_the_same_people_again_are_measured_with_their_heights(workplace: Path) -> None:
+    film(workplace, "repeats", "turn", "turn_again", "turn_once_more")
+    planned = jobs(plan(workplace, "accuracy.smk", "repeats"))
+    assert planned["tapeless_estimate_shape"] == 6
+    assert planned["score_repeatability"] == 1
+    assert not [rule for rule in planned if rule.startswith("unknown")]
+
+
+def test_the_page_is_not_written_without_the_other_cohorts(workplace: Path) -> None:
+    film(workplace, "evaluation", "turn", "front")
+    said = plan(workplace, "accuracy.smk", "evaluation")
+    assert said.returncode != 0
+    assert "cohort=calibration" in said.stdout + said.stderr
+
+
+def test_time_and_memory_are_measured_on_people_of_their_own(workplace: Path) -> None:
+    film(workplace, "timed", "large")
+    film(workplace, "speed", "long")
+    planned = jobs(plan(workplace, "Snakefile", "evaluation"))
+    assert planned["tapeless_estimate_shape"] == planned["tapeless_draw_video"] == 2
+    assert planned["time_one_video"] == planned["write_benchmarks"] == 1
+
+
+@pytest.mark.parametrize("snakefile", ["Snakefile", "accuracy.smk"])
+def test_measuring_before_filming_says_what_to_do(workplace: Path, snakefile: str) -> None:
+    said = plan(workplace, snakefile, "evaluation")
     assert said.returncode != 0
     assert "benchmarks/cohort.smk" in said.stdout + said.stderr

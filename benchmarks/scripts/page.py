@@ -1,0 +1,50 @@
+"""What pages of the benchmark are made of: tables, numbers as people read them, templates."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from tapeless.measurements import Measurement
+
+DASH = "–"
+
+# By SI unit: the unit shown, what SI is multiplied with, digits.
+SHOWN = {
+    "m": ("mm", 1000.0, 0),
+    "kg": ("kg", 1.0, 1),
+    "m3": ("l", 1000.0, 1),
+    "m2": ("m²", 1.0, 3),
+    "kg_m2": ("kg/m²", 1.0, 1),
+    "ratio": ("", 1.0, 3),
+}
+
+
+def markdown(table: pd.DataFrame) -> str:
+    """A Markdown table of what is text already."""
+    lines = [list(table.columns), ["---"] * len(table.columns), *table.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def written(pattern: str, factor: float = 1.0) -> Callable[[Any], str]:
+    """Writes numbers by a format pattern, an en dash where there is none."""
+    return lambda number: DASH if pd.isna(number) else pattern.format(factor * number).rstrip()
+
+
+def amount(record: Measurement, *, signed: bool = False) -> Callable[[Any], str]:
+    """Writes errors of a measurement, given in SI, with their unit."""
+    unit, factor, digits = SHOWN[record.unit.si]
+    sign = "+z" if signed else ""
+    return written(f"{{:{sign}.{digits}f}} {unit}", factor)
+
+
+percent = written("{:.1f} %")
+signed_percent = written("{:+z.1f} %")
+share = written("{:.0f} %", 100)
+
+
+def fill(template: Path, page: Path, fields: Mapping[str, str]) -> None:
+    """Writes a page from its template."""
+    page.parent.mkdir(parents=True, exist_ok=True)
+    page.write_text(template.read_text(encoding="utf-8").format(**fields), encoding="utf-8")
