@@ -46,7 +46,7 @@ COHORTS := calibration repeats evaluation
 bench-accuracy: setup ## measure accuracy and coverage, and set the width of intervals (90 minutes)
 	@for cohort in $(COHORTS); do for part in cohort accuracy; do \
 	  $(BIN)/snakemake --snakefile benchmarks/$$part.smk --cores $(CORES) \
-	    --config cohort=$$cohort adults=$(or $(ADULTS),null) || exit; \
+	    --config cohort=$$cohort $(if $(ADULTS),adults=$(ADULTS)) || exit; \
 	done; done
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
