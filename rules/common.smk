@@ -101,14 +101,14 @@ def declared_video(wildcards):
     return video.path if video.is_plain_file else []
 
 
-def span_of_video(name):
-    """Params function: where the span starts or ends, by the sheet or else by the configuration."""
+def given_for_video(name, group):
+    """Params function: what the sheet says of the video, or else a group of the configuration."""
 
-    def second(wildcards):
+    def value(wildcards):
         own = getattr(get_video(wildcards), name)
-        return config["sampling"][name] if own is None else own
+        return group[name] if own is None else own
 
-    return second
+    return value
 
 
 def sources_of(script):

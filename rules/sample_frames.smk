@@ -14,6 +14,7 @@ rule sample_frames:
     output:
         frames=directory("<results>/videos/{video}/frames"),
         frames_table="<results>/videos/{video}/frames.csv",
+        camera="<results>/videos/{video}/camera.json",
     log:
         **USAGE_OF_FFMPEG,
         job="<logs>/sample_frames/{video}.log",
@@ -32,8 +33,8 @@ rule sample_frames:
         content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],
         fps=config["sampling"]["fps"],
-        start_s=span_of_video("start_s"),
-        end_s=span_of_video("end_s"),
+        start_s=given_for_video("start_s", config["sampling"]),
+        end_s=given_for_video("end_s", config["sampling"]),
         rotate=config["sampling"]["rotate"],
         longest_side_px=config["sampling"]["longest_side_px"],
         hwaccel=config["sampling"]["hwaccel"],

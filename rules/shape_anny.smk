@@ -26,6 +26,7 @@ rule estimate_shape:
     input:
         keypoints="<results>/videos/{video}/keypoints",
         silhouettes="<results>/videos/{video}/silhouettes",
+        camera="<results>/videos/{video}/camera.json",
         space="<resources>/anny_shape_space.npz",
         sources=sources_of("estimate_shape_anny.py"),
         packages=packages_of("anny"),
@@ -49,7 +50,10 @@ rule estimate_shape:
         sex=of_video("sex"),
         estimates=config["shape"]["estimates"],
         min_frames=config["selection"]["min_frames"],
-        vertical_fov_degrees=config["shape"]["vertical_fov_degrees"],
+        vertical_fov_degrees=given_for_video("vertical_fov_degrees", config["shape"]),
+        distance_m=of_video("distance_m"),
+        object_height_cm=of_video("object_height_cm"),
+        object_height_px=of_video("object_height_px"),
         device=config["shape"]["device"],
     message:
         "Fitting bodies to {wildcards.video}"

@@ -1,12 +1,14 @@
 """Fits the Anny body model to a video: one body file per interleaved group of its usable frames.
 
-Reads the keypoints, the silhouettes and the shape space; writes `estimate_1.npz` and so on.
+Reads the keypoints, the silhouettes, what the file tells of its camera, and the shape space; writes
+`estimate_1.npz` and so on.
 """
 
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.camera import Camera
 from tapeless.gpus import use_gpus
 from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, run_people_stage
@@ -48,21 +50,51 @@ def settings_of_others(settings: Settings) -> Settings:
     )
 
 
+def with_camera(
+    settings: Settings,
+    camera: Camera,
+    object_height_cm: float | None = None,
+    object_height_px: float | None = None,
+) -> Settings:
+    """Settings with what a video's file tells of its lens, unless somebody measured that.
+
+    An object of the sheet, given by its height and that in the video, tells how large things are.
+
+    Raises:
+        SheetError: if the object would be higher than the picture.
+    """
+    is_measured = settings.vertical_fov_degrees is not None
+    angle = settings.vertical_fov_degrees if is_measured else camera.vertical_fov_degrees
+    return replace(
+        settings,
+        vertical_fov_degrees=angle,
+        fov_is_exact=is_measured,
+        object_px_per_m=camera.frame_px_per_m(object_height_cm, object_height_px),
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
+        given = Settings(
+            stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
+            mass_kg=snakemake.params.mass_kg,
+            sex=snakemake.params.sex,
+            vertical_fov_degrees=snakemake.params.vertical_fov_degrees,
+            distance_m=snakemake.params.distance_m,
+            estimates=snakemake.params.estimates,
+            min_frames=snakemake.params.min_frames,
+            device=snakemake.params.device,
+        )
         main(
             Path(snakemake.input.keypoints),
             Path(snakemake.input.silhouettes),
             Path(snakemake.input.space),
             Path(snakemake.output.bodies),
-            Settings(
-                stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
-                mass_kg=snakemake.params.mass_kg,
-                sex=snakemake.params.sex,
-                vertical_fov_degrees=snakemake.params.vertical_fov_degrees,
-                estimates=snakemake.params.estimates,
-                min_frames=snakemake.params.min_frames,
-                device=snakemake.params.device,
+            with_camera(
+                given,
+                Camera.read(Path(snakemake.input.camera)),
+                snakemake.params.object_height_cm,
+                snakemake.params.object_height_px,
             ),
             workers=snakemake.threads,
             gpus=snakemake.resources.gpu,

@@ -1,19 +1,21 @@
 """Takes pictures of a video, evenly spaced in time.
 
 Reads a video file; writes a directory with `frame_000001.png`, ..., `recipe.json` (how to take the
-same pictures again) and `outcome.json`, and a table with time, frame of the video, size and
-sharpness of each. A file that is no video, or shows nothing in the chosen span, is rejected; its
-table has no rows.
+same pictures again) and `outcome.json`, a table with time, frame of the video, size and sharpness
+of each, and what the file tells of its camera. A file that is no video, or shows nothing in the
+chosen span, is rejected; its table has no rows, and of its camera nothing is known.
 """
 
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.camera import Camera
 from tapeless.containers import expect_usage
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
-from tapeless.video import Sampling, Tools, sample_frames, write_table
+from tapeless.video import Sampling, Tools, probe, sample_clip, write_table
+from tapeless.video.describe import describe_camera
 from tapeless.video.programs import HOST_TOOLS
 from tapeless.video.recall import write_recipe
 
@@ -25,6 +27,7 @@ def main(
     video: Path,
     frames: Path,
     table: Path,
+    camera: Path,
     *,
     sampling: Sampling,
     threads: int = 2,
@@ -32,10 +35,13 @@ def main(
 ) -> None:
     """Runs the stage for one video."""
     write_table(table, [])
+    Camera().write(camera)
 
     def work() -> Mapping[str, int]:
-        sampled = sample_frames(video, frames, sampling, threads, tools)
+        clip = probe(video, tools)
+        sampled = sample_clip(clip, frames, sampling, threads, tools)
         write_table(table, sampled)
+        describe_camera(clip, sampled[0], sampling.rotate).write(camera)
         write_recipe(frames, video, sampling, tools)
         return {"frames_sampled": len(sampled)}
 
@@ -50,6 +56,7 @@ if __name__ == "__main__":
             Path(snakemake.params.path),
             Path(snakemake.output.frames),
             Path(snakemake.output.frames_table),
+            Path(snakemake.output.camera),
             sampling=Sampling(
                 frames=snakemake.params.frames,
                 fps=snakemake.params.fps,

@@ -25,8 +25,15 @@ USUAL_SHEET = Path("config/videos.tsv")
 _MAX_ID_LENGTH = 100
 _DISALLOWED_IN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
-_METRES = (0.8, 2.5)
-_MILLIMETRES = (800.0, 2500.0)
+_MIXED_UP = (
+    ("height_cm", 0.8, 2.5, "metres", 100),
+    ("height_cm", 800, 2500, "millimetres", 0.1),
+    ("object_height_cm", 0.05, 5, "metres", 100),
+    ("object_height_cm", 1000, 10000, "millimetres", 0.1),
+    ("distance_m", 100, 10000, "centimetres", 0.01),
+)
+"""Values that are at fault in a column, what unit they are probably in, and how many of the
+column's own that has."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +50,10 @@ class Video:
     subject: str | None = None
     start_s: float | None = None
     end_s: float | None = None
+    vertical_fov_degrees: float | None = None
+    distance_m: float | None = None
+    object_height_cm: float | None = None
+    object_height_px: float | None = None
 
     def identify_content(self) -> str:
         """Changes when the file does: its size and its time of change, or "absent"."""
@@ -241,8 +252,11 @@ def _parse(cell: str, column: Schema) -> str | float:
 def _find_row_faults(row: Row, schema: Schema, sampling: Mapping[str, Any]) -> Iterator[str]:
     missing = [name for name in schema["required"] if name not in row]
     yield from (f"{name} must be given" for name in missing)
-    for fault in find_faults(row, {**schema, "required": []}):
+    for fault in find_faults(row, {**schema, "required": [], "dependentRequired": {}}):
         yield f"{fault}{_hint(fault.split()[0], row, schema)}"
+    for name, others in schema["dependentRequired"].items():
+        lacking = [other for other in others if name in row and other not in row]
+        yield from (f"{other} must be given with {name}" for other in lacking)
     if "path" in row:
         yield from _find_file_faults(row["path"])
     start_s = row.get("start_s", sampling.get("start_s"))
@@ -265,8 +279,7 @@ def _hint(column: str, row: Row, schema: Schema) -> str:
     if isinstance(value, str):
         is_number = schema["properties"][column]["type"] == "number"
         return " (with a point, not a comma)" if is_number and "," in value else ""
-    if column == "height_cm" and _METRES[0] <= value <= _METRES[1]:
-        return f" (metres? then write {value * 100:g})"
-    if column == "height_cm" and _MILLIMETRES[0] <= value <= _MILLIMETRES[1]:
-        return f" (millimetres? then write {value / 10:g})"
+    for name, low, high, unit, factor in _MIXED_UP:
+        if name == column and low <= value <= high:
+            return f" ({unit}? then write {value * factor:g})"
     return ""

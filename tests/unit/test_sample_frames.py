@@ -21,9 +21,14 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_clip(folder / "clip.mp4", numbered(30), "-c:v", "libx264", "-pix_fmt", "yuv420p")
 
 
+def outputs(folder: Path) -> tuple[Path, Path, Path]:
+    """Where the stage leaves its frames, their table, and what the file tells of its camera."""
+    return folder / "frames", folder / "frames.csv", folder / "camera.json"
+
+
 def run(video: Path, folder: Path, sampling: Sampling) -> tuple[dict, list[list[str]]]:
     """The verdict and the table that the stage leaves in `folder`."""
-    main(video, folder / "frames", folder / "frames.csv", sampling=sampling)
+    main(video, *outputs(folder), sampling=sampling)
     with (folder / "frames.csv").open(newline="", encoding="utf-8") as file:
         table = list(csv.reader(file))
     return json.loads((folder / "frames" / "outcome.json").read_text(encoding="utf-8")), table
@@ -59,5 +64,5 @@ def test_a_broken_machine_gives_no_verdict(
 ):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(MediaToolError):
-        main(clip, tmp_path / "frames", tmp_path / "frames.csv", sampling=Sampling())
+        main(clip, *outputs(tmp_path), sampling=Sampling())
     assert not (tmp_path / "frames" / "outcome.json").exists()

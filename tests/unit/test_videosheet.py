@@ -257,6 +257,17 @@ class TestSheet:
                 "height_cm must be from 80 to 250, is 1800 (millimetres? then write 180)",
             ),
             (
+                {"distance_m": "240"},
+                "distance_m must be from 0.3 to 100, is 240 (centimetres? then write 2.4)",
+            ),
+            (
+                {"object_height_cm": "2.1", "object_height_px": "900"},
+                "object_height_cm must be from 5 to 1000, is 2.1 (metres? then write 210)",
+            ),
+            ({"object_height_cm": "210"}, "object_height_px must be given with object_height_cm"),
+            ({"object_height_px": "900"}, "object_height_cm must be given with object_height_px"),
+            ({"vertical_fov_degrees": "180"}, "vertical_fov_degrees must be from 5 to 150, is 180"),
+            (
                 {"height_cm": "172,5"},
                 "height_cm must be a number, is '172,5' (with a point, not a comma)",
             ),

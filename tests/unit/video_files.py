@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import struct
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -95,3 +95,39 @@ def set_display_matrix(mp4: Path, turn_deg: int) -> None:
     start = data.index(b"tkhd") + 4 + 4 + 20 + 8 + 8
     data[start : start + 36] = struct.pack(">9i", *rows)
     mp4.write_bytes(data)
+
+
+def set_track_metadata(
+    mp4: Path, items: Mapping[str, str | int], *, is_quicktime: bool = True
+) -> None:
+    """Gives the first track of an MP4 or MOV file metadata, as a phone's camera does.
+
+    Layout: QuickTime File Format Specification, "Metadata". The index must lie behind the pictures,
+    where ffmpeg puts it, for nothing else moves then.
+    """
+    data = mp4.read_bytes()
+    movie, track = data.index(b"moov") - 4, data.index(b"trak") - 4
+    end = track + int.from_bytes(data[track : track + 4])
+    added = _metadata(items, b"" if is_quicktime else bytes(4))
+    changed = bytearray(data[:end] + added + data[end:])
+    for start in (movie, track):
+        size = int.from_bytes(changed[start : start + 4]) + len(added)
+        changed[start : start + 4] = size.to_bytes(4)
+    mp4.write_bytes(changed)
+
+
+def _metadata(items: Mapping[str, str | int], version: bytes) -> bytes:
+    values = []
+    for number, item in enumerate(items.values(), start=1):
+        kind, value = (1, item.encode()) if isinstance(item, str) else (22, item.to_bytes(2))
+        data = _box(b"data", struct.pack(">II", kind, 0), value)
+        values.append(_box(number.to_bytes(4), data))
+    names = [_box(b"mdta", name.encode()) for name in items]
+    handler = _box(b"hdlr", bytes(8), b"mdta", bytes(13))
+    keys = _box(b"keys", bytes(4), len(names).to_bytes(4), *names)
+    return _box(b"meta", version, handler, keys, _box(b"ilst", *values))
+
+
+def _box(kind: bytes, *parts: bytes) -> bytes:
+    content = b"".join(parts)
+    return struct.pack(">I4s", len(content) + 8, kind) + content

@@ -130,6 +130,7 @@ def test_a_video_replaced_by_an_older_file_runs_its_own_chain(finished: Project)
         ({"height_cm": 171}, "estimate_shape"),
         ({"mass_kg": 70}, "estimate_shape"),
         ({"sex": "female"}, "estimate_shape"),
+        ({"distance_m": 2.4, "vertical_fov_degrees": 60}, "estimate_shape"),
         ({"subject": "Anna"}, "summarize_video"),
         ({"start_s": 0.5}, "sample_frames"),
         ({"end_s": 1.5}, "sample_frames"),

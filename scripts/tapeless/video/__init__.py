@@ -2,7 +2,14 @@
 
 from tapeless.video.probe import Clip, probe, scan
 from tapeless.video.programs import MediaToolError, Tools
-from tapeless.video.sample import Frame, Sampling, laplacian_variance, sample_frames, write_table
+from tapeless.video.sample import (
+    Frame,
+    Sampling,
+    laplacian_variance,
+    sample_clip,
+    sample_frames,
+    write_table,
+)
 
 __all__ = [
     "Clip",
@@ -12,6 +19,7 @@ __all__ = [
     "Tools",
     "laplacian_variance",
     "probe",
+    "sample_clip",
     "sample_frames",
     "scan",
     "write_table",

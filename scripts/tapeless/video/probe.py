@@ -15,15 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from tapeless.outcomes import Rejected
+from tapeless.video.lens import FOCAL_LENGTH_TAGS, find_focal_length_mm
 from tapeless.video.programs import HOST_TOOLS, MediaToolError, Tools
+from tapeless.video.quicktime import read_track_metadata
 from tapeless.video.tools import INPUT_GUARDS, MAX_PIXELS, ToolRun, run_tool, source_url
 
 _PROBE_LIMIT_S = 120
 _SCAN_LIMIT_S = 1200
 _PROBED_BYTES = 1 << 16
+_LENS = ",".join(FOCAL_LENGTH_TAGS)
 _ENTRIES = (
-    "format=format_name,start_time,duration:stream=index,codec_type,codec_name,width,height,"
-    "avg_frame_rate,r_frame_rate,start_time,duration:stream_tags=rotate,ROTATE,DURATION:"
+    f"format=format_name,start_time,duration:format_tags={_LENS}:"
+    "stream=index,codec_type,codec_name,width,height,"
+    "avg_frame_rate,r_frame_rate,start_time,duration:"
+    f"stream_tags=rotate,ROTATE,DURATION,{_LENS}:"
     "stream_disposition=attached_pic,timed_thumbnails:stream_side_data=rotation"
 )
 _MACHINE_ERRORS = (errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOENT)
@@ -37,8 +42,9 @@ class Clip:
     Times are in seconds from the start of the file, as a player shows them. `end_s` is when the
     last picture goes off, None where the file does not say. `width` and `height` are the pixels
     as stored, before any turn. `turn_deg` is the clockwise turn that an old `rotate` tag asks
-    for; a display matrix is not in it, since ffmpeg applies that itself. `frame_times_s` is known
-    after `scan`: 8 bytes a frame.
+    for; a display matrix is not in it, since ffmpeg applies that itself. `is_on_its_side` says
+    whether either of them turns it by a quarter. `focal_length_mm` is that of the lens which the
+    file names, converted to film of 35 mm. `frame_times_s` is known after `scan`: 8 bytes a frame.
     """
 
     path: Path
@@ -52,6 +58,8 @@ class Clip:
     start_s: float
     end_s: float | None
     turn_deg: int
+    is_on_its_side: bool = False
+    focal_length_mm: float | None = None
     frame_times_s: array[float] | None = None
 
 
@@ -198,6 +206,8 @@ def _clip(path: Path, content: Mapping[str, Any]) -> Clip:
         start_s=0.0 if start_s is None else start_s - file_start_s,
         end_s=None,
         turn_deg=_turn(stream),
+        is_on_its_side=_is_on_its_side(stream),
+        focal_length_mm=_focal_length_mm(path, stream, content["format"]),
     )
     duration_s = _duration(stream, content["format"])
     return clip if duration_s is None else replace(clip, end_s=clip.start_s + duration_s)
@@ -248,6 +258,22 @@ def _turn(stream: Mapping[str, Any]) -> int:
     tags = stream.get("tags", {})
     degrees = _number(tags.get("rotate") or tags.get("ROTATE")) or 0.0
     return round(degrees / 90) * 90 % 360
+
+
+def _is_on_its_side(stream: Mapping[str, Any]) -> bool:
+    sides = [side["rotation"] for side in stream.get("side_data_list", []) if "rotation" in side]
+    turn_deg = (_number(sides[0]) or 0.0) if sides else _turn(stream)
+    return round(turn_deg / 90) % 2 == 1
+
+
+def _focal_length_mm(
+    path: Path, stream: Mapping[str, Any], container: Mapping[str, Any]
+) -> float | None:
+    """That of the lens, by ffprobe's account, or else by that of the tracks of MP4 and MOV."""
+    shown = find_focal_length_mm(container.get("tags", {}) | stream.get("tags", {}))
+    if shown is None and "mp4" in container["format_name"]:
+        return find_focal_length_mm(read_track_metadata(path))
+    return shown
 
 
 def _duration(stream: Mapping[str, Any], container: Mapping[str, Any]) -> float | None:

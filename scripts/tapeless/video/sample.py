@@ -145,19 +145,34 @@ def sample_frames(
     threads: int = 2,
     tools: Tools = HOST_TOOLS,
 ) -> list[Frame]:
+    """Writes pictures of a video file: `sample_clip` of what `probe` finds.
+
+    Raises:
+        Rejected: if the file cannot be read or is no video, or as `sample_clip` does.
+        OSError, MediaToolError, ContainerError, GpuError: if the machine is at fault.
+    """
+    return sample_clip(probe(path, tools), frames_dir, sampling, threads, tools)
+
+
+def sample_clip(
+    clip: Clip,
+    frames_dir: Path,
+    sampling: Sampling | None = None,
+    threads: int = 2,
+    tools: Tools = HOST_TOOLS,
+) -> list[Frame]:
     """Writes pictures of a video as `frame_000001.png`, ... (8-bit RGB) and says which they are.
 
     Frames that `frames_dir` held before are removed. To decode with CUDA, it waits for a graphics
     card that no other job has.
 
     Raises:
-        Rejected: if the file cannot be read, is no video, or shows no picture in the span.
+        Rejected: if it shows no picture in the span.
         OSError, MediaToolError, ContainerError, GpuError: if the machine is at fault.
     """
     wanted = sampling or Sampling()
     for stale in frames_dir.glob("frame_*.png"):
         stale.unlink()
-    clip = probe(path, tools)
     if clip.end_s is None or _is_short(clip, _grid(clip, wanted)):
         clip = scan(clip, math.inf if wanted.end_s is None else wanted.end_s, tools)
     grid = _grid(clip, wanted)
