@@ -239,10 +239,10 @@ rule draw_accuracy:
         ),
         sources=sources_of("scripts/draw_accuracy.py"),
     output:
-        agreement=f"{IMAGES}/agreement.svg",
-        build=f"{IMAGES}/build.svg",
-        size=f"{IMAGES}/size.svg",
-        views=f"{IMAGES}/views.svg",
+        agreement=f"{IMAGES}/agreement.png",
+        build=f"{IMAGES}/build.png",
+        size=f"{IMAGES}/size.png",
+        views=f"{IMAGES}/views.png",
     log:
         f"{COHORT}/logs/draw_accuracy.log",
     conda:

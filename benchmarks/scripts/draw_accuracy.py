@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 PANEL_IN = (2.6, 2.3)
+RESOLUTION_DPI = 110
 COLOURS = {"turn": "#1f6f8b", "front": "#d1792b"}
 UNITS = {record.name: record.unit.si for record in load_table().measurements}
 SHOWN = {"m": ("mm", 1000.0), "kg": ("kg", 1.0)}
@@ -51,9 +52,8 @@ def with_people(errors: pd.DataFrame, truth: pd.DataFrame, films: pd.DataFrame) 
 
 @contextmanager
 def figure(path: Path, rows: int, columns: int) -> Iterator[Any]:
-    """Axes (rows, columns) of a figure that is written to `path`: the same bytes each time."""
+    """Axes (rows, columns) of a figure that is written to `path`."""
     style: dict[Any, Any] = {
-        "svg.hashsalt": "tapeless",
         "font.size": 8,
         "axes.grid": True,
         "grid.alpha": 0.3,
@@ -62,7 +62,7 @@ def figure(path: Path, rows: int, columns: int) -> Iterator[Any]:
         drawing = Figure((PANEL_IN[0] * columns, PANEL_IN[1] * rows), layout="constrained")
         yield drawing.subplots(rows, columns, squeeze=False)
         path.parent.mkdir(parents=True, exist_ok=True)
-        drawing.savefig(path, metadata={"Date": None})
+        drawing.savefig(path, dpi=RESOLUTION_DPI)
 
 
 def draw_agreement(path: Path, table: pd.DataFrame, drawn: Sequence[str], take: str) -> None:
