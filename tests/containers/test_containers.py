@@ -450,13 +450,7 @@ def start(
     return process
 
 
-@pytest.mark.parametrize(
-    ("number", "status"),
-    [(signal.SIGTERM, 128 + 15), (signal.SIGHUP, 128 + 1), (signal.SIGINT, -2)],
-)
-def test_a_signal_removes_the_container_and_then_ends_the_job(
-    number: int,
-    status: int,
+def test_ctrl_c_removes_the_container_and_then_ends_the_job(
     make_job: Callable[..., Job],
     settings: dict[str, Any],
     client: docker.DockerClient,
@@ -465,9 +459,9 @@ def test_a_signal_removes_the_container_and_then_ends_the_job(
     usage_file = public_folder / "usage.json"
     process = start(make_job(SLEEP), settings, usage_file)
     assert len(names(client)) == 1
-    process.send_signal(number)
+    process.send_signal(signal.SIGINT)
     process.communicate(timeout=PATIENCE_S)
-    assert process.returncode == status
+    assert process.returncode == -signal.SIGINT
     assert names(client) == set()
     assert json.loads(usage_file.read_text())["status"] == "stopped"
 
@@ -493,6 +487,17 @@ def test_a_signal_while_the_daemon_starts_the_container_leaves_nothing(
     assert process.returncode == 128 + signal.SIGTERM
     assert names(client) == set()
     assert json.loads(usage_file.read_text())["status"] == "stopped"
+
+
+def test_a_container_that_somebody_removes_is_said_to_be_lost(
+    make_job: Callable[..., Job], settings: dict[str, Any], client: docker.DockerClient
+):
+    def remove(_: str) -> None:
+        for container in client.containers.list():
+            container.remove(force=True)
+
+    with pytest.raises(ContainerError, match="somebody removed the container"):
+        run_container(make_job(SLEEP), settings, listener=remove)
 
 
 def test_what_a_killed_job_left_is_removed_by_the_next_and_nothing_else(

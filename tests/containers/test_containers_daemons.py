@@ -40,7 +40,7 @@ def run_with_base(request: pytest.FixtureRequest, *, remapped: bool = False) -> 
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def remapped(request: pytest.FixtureRequest) -> Iterator[str]:
     """A daemon whose containers' users are nobody's outside, as an administrator may want it."""
     with run_with_base(request, remapped=True) as address:
@@ -82,25 +82,6 @@ def test_files_are_the_users_own_though_the_daemon_gives_its_containers_other_id
     settings = configure(public_folder, BASE_TAG, id_of(remapped, BASE_TAG))
     run_container(make_job(f"open('{public_folder}/output/a', 'w')"), settings)
     assert (public_folder / "output/a").stat().st_uid == os.getuid()
-
-
-def test_a_container_that_somebody_removes_is_said_to_be_lost(
-    remapped: str,
-    make_job: Callable[[str], Job],
-    public_folder: Path,
-    monkeypatch: pytest.MonkeyPatch,
-):
-    monkeypatch.setenv("DOCKER_HOST", remapped)
-    client = docker.DockerClient(remapped)
-
-    def remove(_: str) -> None:
-        for container in client.containers.list():
-            container.remove(force=True)
-
-    settings = configure(public_folder, BASE_TAG, id_of(remapped, BASE_TAG))
-    job = make_job("import time; print('at work'); time.sleep(100)")
-    with pytest.raises(ContainerError, match="somebody removed the container"):
-        run_container(job, settings, listener=remove)
 
 
 def test_a_daemon_that_ends_in_the_middle_of_a_job_ends_the_job(
