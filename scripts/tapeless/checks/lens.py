@@ -23,16 +23,19 @@ STRAIGHT_PX = 0.15
 """How straight the edges of real things are taken to be: their bow without any lens."""
 
 _MIN_SEEN = 3  # a pixel is background when it is so in one of so many pictures
+_MARGIN_PX = 6  # along the picture's own edges, which are straight, whatever the lens
 _EDGES = (10, 25)  # Canny's thresholds, low, since walls differ little from ceilings
 _ANGLE, _VOTES, _GAP_PX = np.pi / 360, 30, 6.0  # of Hough's transform
-_REACH_PX = 4.0  # to either side of the chord in which the edge is looked for
-_STEP_PX = 0.5
+_REACH_PX = 5.0  # to either side of the chord in which the edge is looked for
+_STEP_PX, _AROUND = 0.5, 5  # steps to either side of the steepest one that belong to the edge
+_FOOT = 0.2  # of the steepest slope: below that it is something else
 _MIN_CONTRAST = 2.0  # grey values
 _MIN_SHOWN = 0.7  # of the length of a line
 _MAX_ROUGHNESS_PX = 0.5
 _SAME_PX, _SAME_SINE = 4.0, 0.1  # two chords of one edge
 _OUTLIER = 2.5  # standard deviations
 _SERIES_PX = 4.0  # pixels along an edge that say the same
+_ROUNDS, _MOST = 6, 0.5
 _LEAST_LEVER_PX = 1e-3  # keeps lines through the centre, which say nothing, from dividing by 0
 
 
@@ -60,7 +63,8 @@ def distortion(views: Sequence[View], *, is_still: bool) -> Reading:
     centre is at r (1 + d r^2 / R^2), where R is half of the picture's diagonal; d is below 0 for a
     barrel. It bows a line at distance y from the centre by d y (L / 2)^2 / R^2 over its length L.
     The value is the size of d that fits all long edges best, with outliers, edges of round things,
-    not counting (Geman and McClure's weights).
+    not counting (Geman and McClure's weights). Then the picture is straightened by it, and what is
+    left is looked for again.
 
     Args:
         views: the pictures.
@@ -69,15 +73,35 @@ def distortion(views: Sequence[View], *, is_still: bool) -> Reading:
     if not views:
         return Reading(None, why_not="There is no picture in which the person was cut out.")
     picture, background = _background(views if is_still else views[:1])
-    lines = _distinct(_lines(picture, background))
-    if len(lines) < MIN_LINES:
+    size, spread, count = 0.0, math.inf, 0
+    for _ in range(_ROUNDS):
+        lines = _distinct(_lines(*_straightened(picture, background, size)))
+        count = max(count, len(lines))
+        if len(lines) < MIN_LINES:
+            break
+        left, spread = _fit(lines)
+        size = min(max(size + left, -_MOST), _MOST)
+        if abs(left) < spread:
+            break
+    if math.isinf(spread):
         return Reading(
             None,
-            why_not=f"The background shows {len(lines)} long straight edges; it takes {MIN_LINES} "
-            "to tell whether the lens bows them.",
+            why_not=f"The background shows {count} long straight edges; it takes {MIN_LINES} to "
+            "tell whether the lens bows them.",
         )
-    size, spread = _fit(lines)
     return Reading(100 * abs(size), 100 * 2 * spread)
+
+
+def _straightened(picture: Floats, background: Mask, size: float) -> tuple[Floats, Mask]:
+    """A picture as it would be without a distortion of that size, and its background."""
+    height, width = picture.shape
+    y, x = np.mgrid[:height, :width].astype(np.float32)
+    x, y = x - (width - 1) / 2, y - (height - 1) / 2
+    moved = 1 + np.float32(size * 4 / (height**2 + width**2)) * (x**2 + y**2)
+    columns, rows = x * moved + (width - 1) / 2, y * moved + (height - 1) / 2
+    straight = cv2.remap(picture.astype(np.float32), columns, rows, cv2.INTER_CUBIC)
+    seen = cv2.remap(background.astype(np.uint8), columns, rows, cv2.INTER_NEAREST)
+    return np.asarray(straight, np.float64), np.asarray(seen, bool)
 
 
 def _background(views: Sequence[View]) -> tuple[Floats, Mask]:
@@ -89,6 +113,9 @@ def _background(views: Sequence[View]) -> tuple[Floats, Mask]:
     middle = np.maximum(times - 1, 0) // 2
     median = np.take_along_axis(hidden_last, middle[None], axis=0)[0]
     enough = times >= max(1, len(views) // _MIN_SEEN)
+    is_inner = np.zeros_like(enough)
+    is_inner[_MARGIN_PX:-_MARGIN_PX, _MARGIN_PX:-_MARGIN_PX] = True
+    enough &= is_inner
     return np.where(enough, median, 0).astype(np.float64), enough
 
 
@@ -139,12 +166,13 @@ def _edge_offsets(
     steps = np.arange(-_REACH_PX, _REACH_PX + _STEP_PX, _STEP_PX)
     places = np.arange(0, length)[:, None, None] * along + start
     columns, rows = np.moveaxis(places + steps[:, None] * across, 2, 0).astype(np.float32)
-    values = cv2.remap(picture, columns, rows, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+    values = cv2.remap(picture, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     slopes = np.diff(values, axis=1)
     strongest = np.take_along_axis(slopes, np.abs(slopes).argmax(axis=1)[:, None], axis=1)
     slopes = np.maximum(slopes * np.sign(np.median(strongest)), 0)
     peak = slopes.argmax(axis=1)[:, None]
-    near = np.where(np.abs(np.arange(slopes.shape[1]) - peak) <= 2, slopes, 0)
+    near = np.where(np.abs(np.arange(slopes.shape[1]) - peak) <= _AROUND, slopes, 0)
+    near = np.maximum(near - _FOOT * near.max(axis=1, keepdims=True), 0)  # so that none is cut off
     contrast = near.sum(axis=1)
     offsets = near @ ((steps[1:] + steps[:-1]) / 2) / np.maximum(contrast, 1e-6)
     is_within = (peak[:, 0] > 1) & (peak[:, 0] < slopes.shape[1] - 2)
