@@ -10,19 +10,45 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from tapeless.anatomy import Anatomy, Place, Rule
+from tapeless.anatomy import BONES, JOINTS, Anatomy, Place, Rule
 from tapeless.checks import Check, load_checks
 from tapeless.measurements import Measurement, Table, load_table
+from tapeless.measuring import FLAGS
 from tapeless.outcomes import REJECTION_CODES
 
 NOTICE = "<!-- Made by docs/generate.py: edit {source} instead. -->"
 
+CUSTOM_KEYS = (
+    ("`name`", "column in the reports; small letters, digits and underscores"),
+    ("`definition`", "one sentence, which is repeated beside every value"),
+    (
+        "`kind`",
+        "`girth`: a taut tape around the torso or a limb. `path`: a taut tape along the surface,"
+        " through landmarks. `distance`: straight from landmark to landmark. `height`: of a"
+        " landmark above the floor, or above another one",
+    ),
+    ("`at`", "of a girth: horizontal, at this landmark; with `bone`, across the bone at it"),
+    (
+        "`between`, `share`",
+        "of a girth: horizontal, at a share (0 to 1) of the height from one landmark to another",
+    ),
+    (
+        "`bone`, `share`",
+        f"of a girth: across one of {', '.join(f'`{bone}`' for bone in BONES)}, at a share of its"
+        " length",
+    ),
+    ("`through`", "of all others: the landmarks, in order (two or more; one or two of a height)"),
+    ("`quantity`", "of what is no girth: `length`, which is taken to be meant, or `breadth`"),
+)
+"""The keys of a measurement of the user's own."""
+
 
 def measurements_page(table: Table) -> str:
     """The page that defines every measurement."""
-    sections = "\n".join(map(_section, table.measurements))
-    shapy_sections = "\n".join(map(_section, table.shapy_measurements))
+    sections = "\n".join(_section(record, picture=True) for record in table.measurements)
+    shapy_sections = "\n".join(_section(record) for record in table.shapy_measurements)
     places = "\n".join(_places(name, anatomy) for name, anatomy in table.topologies.items())
+    flags = _markdown_table(("flag", "meaning"), [(f"`{n}`", text) for n, text in FLAGS.items()])
     return f"""{NOTICE.format(source="scripts/tapeless/data/measurements.yaml")}
 
 # Measurements
@@ -35,15 +61,33 @@ it would show on a person who breathes, slouches or is dressed.
 {_definitions(table.measurements)}
 
 *Taut* is the perimeter of the convex hull of the cut: as a tape lies, straight over every hollow.
-The contour into every hollow is longer, by 2 to 4 cm at the hips and at a woman's chest.
+The contour into every hollow is longer, by 2 to 4 cm at the hips and at a woman's chest. With
+`measurements.contours: true` it stands beside each girth in the table of one video, as
+`<name>_contour_m`.
 
 *Arms excluded*: a plane cuts a body in several closed contours. One that lies around the bones of
 an arm, from shoulder to fingers, is left out; the rest is wrapped together (at the crotch, both
 thighs). Where an arm and the torso are one contour, the tape ends at the width that the torso has
 just below the armpit.
 
+*Across a limb*: girths of the neck, the arms and the legs are taken at right angles to the line
+between two joints, not horizontally, for arms hang aslant and legs stand apart. Of the contours in
+that plane, the one around that line is the limb's.
+
+*Left and right*: of what there is on both sides, the mean is given. Standards measure the right.
+
+*Clause*: of the standard that the definition is, or comes closest to, as far as we could make sure
+of it; without a number, it is the standard's term.
+
 The reports give each value with its 95 % interval, `low` to `high`: [data files](data-files.md)
-explains it. In the tables of one video's estimates the same names stand in metres and kilograms.
+explains it. In the tables of one video's estimates the same names stand in SI units.
+
+## Flags
+
+What a definition does not say clearly of a body is said beside its value: in the column `flags` of
+a video's estimates, and in the reports when at least half of the estimates have it.
+
+{flags}
 
 {sections}
 ## SHAPY's own
@@ -52,7 +96,7 @@ On the bodies of `shape.backend: shapy`, the five numbers that SHAPY itself give
 well, if your download has its landmark files (`utility_files/measurements/` below
 `shape.shapy.data`). They are taken by the procedure that its authors document, on the CPU and
 without SHAPY's code, so that they can be compared with what others publish. Where you only want to
-know how large somebody is, take the five above.
+know how large somebody is, take `height`, `chest`, `waist`, `hips` and `mass` from above.
 
 {_definitions(table.shapy_measurements)}
 
@@ -62,18 +106,55 @@ waist and hips; `smplx_measurements.yaml` says where these are. Both are read wh
 measured, and not shipped.
 
 {shapy_sections}
+## Your own
+
+`measurements.custom` of the configuration is a list of records. Each becomes a column of all
+reports, with an interval as wide as that of other measurements of its quantity.
+
+```yaml
+measurements:
+  custom:
+    - name: belly
+      definition: Taut girth of the torso, a third of the way from the navel up to the underbust.
+      kind: girth
+      between: [navel, underbust]
+      share: 0.33
+    - name: forearm
+      definition: Taut girth of the forearm, across it, 30 % of the way from the elbow to the wrist.
+      kind: girth
+      bone: forearm
+      share: 0.3
+    - name: across_shoulders
+      definition: Taut tape from one acromion over the cervicale to the other.
+      kind: path
+      through: [left_acromion, cervicale, right_acromion]
+```
+
+{_markdown_table(("key", "what it holds"), CUSTOM_KEYS)}
+
+Landmarks are those [below](#landmarks), and the joints {_listed(JOINTS)}. One that there is on the
+left and the right can be named without its side; both are measured then, and the mean is the value.
+A mistake in a record is reported before anything runs.
+
 ## Landmarks
 
-Of tapeless' own five: vertex numbers on each body model. Of several vertices the mean is taken.
+Vertex numbers on each body model; of several vertices the mean is taken. Where a model has no
+vertex for a landmark, a rule finds it from joints and geometry; such a landmark is approximate.
 
 {places}
-## Adding a measurement
+A body file of topology `other` is any closed mesh, x to the person's left, y up, z to the front,
+with joints of the names above; what rests on a joint that it lacks cannot be told. It is measured
+less surely than the two body models: girths of the torso lie where most people have bust and navel,
+and not where this person has them.
+
+## Adding a measurement to tapeless
 
 Add a record to `scripts/tapeless/data/measurements.yaml`: its name becomes a column of every
-report. If no kind of algorithm there does it, write one in `scripts/tapeless/measurements.py` and
-enter it in `ALGORITHMS`. Add what can be wrong with it, by each shape backend, to
-`scripts/tapeless/data/uncertainty.csv`, then run `python docs/generate.py`. A change that moves the
-numbers of a measurement raises its version.
+report. If no kind of algorithm there does it, write one in `scripts/tapeless/measuring.py`, enter
+it in `ALGORITHMS`, and what its records must name in `KINDS` (`definitions.py`). Add what can be
+wrong with it, by each shape backend, to `scripts/tapeless/data/uncertainty.csv`, unless what other
+measurements of its quantity have fits. Then run `python docs/draw_measurements.py` and
+`python docs/generate.py`. A change that moves the numbers of a measurement raises its version.
 """
 
 
@@ -171,17 +252,23 @@ def _standard(record: Measurement) -> str:
     return ", ".join(filter(None, (record.standard, record.clause))) or "–"
 
 
-def _section(record: Measurement) -> str:
+def _section(record: Measurement, *, picture: bool = False) -> str:
+    rests_on = [*record.landmarks, *record.bones, *record.parts]
     facts = [
         ("Definition", record.definition),
         ("Plane", record.plane),
-        ("Landmarks", ", ".join(record.landmarks) or "none"),
+        ("Rests on", ", ".join(rests_on) or "the whole surface"),
         ("Closest published definition", _standard(record)),
-        ("Note", record.note),
-        ("Version", str(record.version)),
+        ("Note", record.note or "–"),
+        ("Quantity, unit, version", f"{record.quantity}, {record.unit.report}, {record.version}"),
     ]
     lines = "\n".join(f"- {name}: {text}" for name, text in facts)
-    return f"## {record.name}\n\n{lines}\n"
+    image = f"![{record.name}](images/measurements/{record.name}.png)\n\n" if picture else ""
+    return f"## {record.name}\n\n{image}{lines}\n"
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _places(name: str, anatomy: Anatomy) -> str:

@@ -278,7 +278,7 @@ def _height(subject: Subject, record: Measurement, side: str) -> Reading:
     first, *rest = _points(subject, record, side)
     level = float(rest[0][1]) if rest else subject.extent[0]
     foot = np.array([first[0], level, first[2]])
-    return Reading(abs(float(first[1]) - level), (np.array([first, foot]),))
+    return Reading(abs(float(first[1]) - level), (np.array([first, foot, *rest]),))
 
 
 def _path(subject: Subject, record: Measurement, side: str) -> Reading:
