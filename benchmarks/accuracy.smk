@@ -31,7 +31,9 @@ if config["cohort"] == "evaluation" and not all(Path(path).exists() for path in 
 KNOWN, UNKNOWN = f"{COHORT}/known", f"{COHORT}/unknown"
 MEASURED = [f"{adult}-{take}" for adult in ADULTS for take in PEOPLE["takes"]]
 MEASURED_UNKNOWN = [f"{adult}-{take}" for adult in ADULTS for take in PEOPLE["unknown"]]
-IMAGES = "docs/images/accuracy"
+# A try with fewer people leaves the project as it is.
+DOCS = f"{COHORT}/docs" if config["adults"] else "docs"
+IMAGES = f"{DOCS}/images/accuracy"
 
 
 module tapeless:
@@ -107,35 +109,55 @@ rule all:
     default_target: True
     input:
         {
-            "calibration": f"{COHORT}/intervals_calibrated",
-            "evaluation": "docs/accuracy.md",
+            "calibration": f"{COHORT}/"
+            + ("uncertainty.csv" if config["adults"] else "intervals_used"),
+            "evaluation": f"{DOCS}/accuracy.md",
             config["real"]["cohort"]: f"{COHORT}/repeatability.csv",
         }.get(config["cohort"], f"{COHORT}/scores.csv"),
 
 
 rule calibrate_intervals:
-    """Rewrites two tables of the library, so only when asked: with cohort=calibration."""
+    """Makes two tables of the library anew: what is uncertain, and how much wider the front is."""
     input:
         known=expand(f"{KNOWN}/videos/{{video}}/measurements.csv", video=MEASURED),
         unknown=expand(f"{UNKNOWN}/videos/{{video}}/measurements.csv", video=MEASURED_UNKNOWN),
         truth=f"{COHORT}/truth.csv",
         sources=sources_of("scripts/calibrate_intervals.py"),
     output:
-        done=touch(f"{COHORT}/intervals_calibrated"),
         needs=f"{COHORT}/needs.csv",
         widening=f"{COHORT}/widening.csv",
+        uncertainty=f"{COHORT}/uncertainty.csv",
+        checks=f"{COHORT}/checks.yaml",
     log:
         f"{COHORT}/logs/calibrate_intervals.log",
     conda:
         "envs/synthetic.yaml"
     params:
-        uncertainty=str(LIBRARY / "tapeless/data/uncertainty.csv"),
-        checks=str(LIBRARY / "tapeless/data/checks.yaml"),
+        library=str(LIBRARY / "tapeless/data"),
         seed=PEOPLE["seed"],
     message:
         "Finding out how wide intervals have to be"
     script:
         "scripts/calibrate_intervals.py"
+
+
+rule use_intervals:
+    """Puts the tables into the library; not those of a try with fewer people."""
+    input:
+        uncertainty=f"{COHORT}/uncertainty.csv",
+        checks=f"{COHORT}/checks.yaml",
+    output:
+        used=touch(f"{COHORT}/intervals_used"),
+    log:
+        f"{COHORT}/logs/use_intervals.log",
+    conda:
+        "envs/synthetic.yaml"
+    params:
+        library=str(LIBRARY / "tapeless/data"),
+    message:
+        "Writing the width of intervals into the library"
+    shell:
+        "cp {input.uncertainty:q} {input.checks:q} {params.library:q} 2> {log:q}"
 
 
 rule measure_average:
@@ -273,7 +295,7 @@ rule write_accuracy:
         template=f"{workflow.basedir}/pages/accuracy.md",
         sources=sources_of("scripts/write_accuracy.py"),
     output:
-        page="docs/accuracy.md",
+        page=f"{DOCS}/accuracy.md",
     log:
         f"{COHORT}/logs/write_accuracy.log",
     conda:

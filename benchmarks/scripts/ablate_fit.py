@@ -1,12 +1,12 @@
 """Fits one video again with what a run does not know, or with less than it knows.
 
 Writes the error of every measurement for each variant (SI): the outline that was detected or the
-exact one, the angle of the lens guessed or given, fewer frames; and, without any fit, of the body
-in the fit's space that is closest to the true one.
+exact one, the angle of the lens guessed or given, fewer frames, other sources of scale than the
+height; and, without any fit, of the body in the fit's space that is closest to the true one.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ from tapeless.outcomes import Rejected
 from tapeless.population import draw_adults, rest_body
 from tapeless.shape.anny import Frame, Settings, estimate_bodies, read_frames
 from tapeless.shape.anny_space import ShapeSpace
+from tapeless.synthetic import Camera
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -30,6 +31,9 @@ AS_IN_A_RUN = "as in a run"
 EXACT_OUTLINE = "exact outline"
 TRUE_LENS = "true lens"
 BOTH = "exact outline, true lens"
+NO_HEIGHT = "no height"
+DISTANCE = "no height, but distance and lens"
+OBJECT = "no height, but an object beside the person"
 CLOSEST = "closest body of the fit's space"
 VIEWS = "{} frames"
 
@@ -69,17 +73,22 @@ def measure_variants(
     exact: Sequence[Frame],
     true: Body,
     space: Path,
-    fov_degrees: float,
+    camera: Camera,
     views: Sequence[int],
 ) -> dict[str, dict[str, float]]:
     """Medians over the estimates of each variant, SI; a variant that is rejected has none."""
     known = Settings(stature_m=measure_body(true)["height"])
-    sure = replace(known, vertical_fov_degrees=fov_degrees)
+    sure = replace(known, vertical_fov_degrees=camera.vertical_fov_degrees)
+    shrunk = len(frames[0].silhouette) / camera.height_px
+    px_per_m = shrunk * camera.focal_px / camera.distance_m
     fits = {
         AS_IN_A_RUN: (frames, known),
         EXACT_OUTLINE: (exact, known),
         TRUE_LENS: (frames, sure),
         BOTH: (exact, sure),
+        NO_HEIGHT: (frames, Settings()),
+        DISTANCE: (frames, replace(sure, stature_m=None, distance_m=camera.distance_m)),
+        OBJECT: (frames, Settings(object_px_per_m=px_per_m)),
         **{VIEWS.format(n): (evenly(frames, n), known) for n in views if n < len(frames)},
     }
     measured = {CLOSEST: measure_body(closest_body(true, ShapeSpace.load(space)))}
@@ -104,13 +113,12 @@ def main(
     varied_beyond_prior: bool,
 ) -> None:
     """Writes the table `ablation`: video, variant, frames, measurement, measured, true."""
-    fovs = pd.read_csv(inputs["films"]).set_index("video")["vertical_fov_degrees"]
+    film = pd.read_csv(inputs["films"]).set_index("video").T[ablation.stem]
+    camera = Camera(**{field.name: film[field.name] for field in fields(Camera)})
     true = rest_body(draw_adults(number + 1, seed, varied_beyond_prior=varied_beyond_prior)[number])
     frames = read_frames(inputs["keypoints"], inputs["silhouettes"])
     exact = with_exact_outlines(frames, inputs["masks"], pd.read_csv(inputs["frames_table"]))
-    variants = measure_variants(
-        frames, exact, true, inputs["space"], float(fovs[ablation.stem]), views
-    )
+    variants = measure_variants(frames, exact, true, inputs["space"], camera, views)
     truth = measure_body(true)
     rows = [
         {

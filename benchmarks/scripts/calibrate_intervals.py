@@ -1,4 +1,4 @@
-"""Finds out how wide intervals have to be, and writes it into the library's table of uncertainty.
+"""Finds out how wide intervals have to be, and makes the library's tables of uncertainty anew.
 
 For every video of people whose measurements are known: the smallest relative standard deviation
 (beside the spread of the video's estimates) whose 95 % interval holds the truth. Of these needs, a
@@ -10,6 +10,7 @@ How much more the front only needs than a turn goes into the table of checks.
 import io
 import math
 import re
+import shutil
 import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -211,24 +212,24 @@ def main(
     known: Sequence[Path],
     unknown: Sequence[Path],
     truth: Path,
+    library: Path,
     outputs: Mapping[str, Path],
     *,
-    uncertainty: Path,
-    checks: Path,
     seed: int,
 ) -> None:
-    """Rewrites `uncertainty` and `checks`, and writes `outputs`: needs and widening."""
-    tables = [path.parent for path in (*known, *unknown)]
-    needs = read_needs(tables, pd.read_csv(truth))
+    """Writes `outputs`: needs, widening, and uncertainty and checks made of those in `library`."""
+    needs = read_needs([path.parent for path in (*known, *unknown)], pd.read_csv(truth))
     needs.to_csv(outputs["needs"], index=False)
     quantiles = quantiles_of(needs)
-    rows = pd.read_csv(uncertainty, comment="#", keep_default_na=False)
+    rows = pd.read_csv(library / "uncertainty.csv", comment="#", keep_default_na=False)
     factors = widening_of(quantiles, float(rows_of_scale(rows)[KNOWN]["relative_sd"]))
     pd.Series(factors, name="factor").rename_axis("measurement").to_csv(outputs["widening"])
     basis = f"measured: calibration cohort seed {seed}, {{people}} adults"
-    rewrite(uncertainty, quantiles, basis)
+    shutil.copyfile(library / "uncertainty.csv", outputs["uncertainty"])
+    rewrite(outputs["uncertainty"], quantiles, basis)
+    shutil.copyfile(library / "checks.yaml", outputs["checks"])
     front = quantiles[quantiles["take"] == FRONT]
-    rewrite_widening(checks, factors, basis.format(people=front["people"].min()))
+    rewrite_widening(outputs["checks"], factors, basis.format(people=front["people"].min()))
 
 
 if __name__ == "__main__":
@@ -237,8 +238,7 @@ if __name__ == "__main__":
             [Path(path) for path in snakemake.input.known],
             [Path(path) for path in snakemake.input.unknown],
             Path(snakemake.input.truth),
-            {name: Path(snakemake.output[name]) for name in ("needs", "widening")},
-            uncertainty=Path(snakemake.params.uncertainty),
-            checks=Path(snakemake.params.checks),
+            Path(snakemake.params.library),
+            {name: Path(path) for name, path in snakemake.output.items()},
             seed=snakemake.params.seed,
         )

@@ -356,7 +356,7 @@ def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
         "strata": strata_table(evidence, drawn),
         "as_in_a_run": AS_IN_A_RUN,
         "ablated": str(evidence.ablation["video"].nunique()),
-        "ablation": ablation_table(evidence, drawn),
+        "ablation": ablation_table(evidence, repeated),
         "repeated_people": str(evidence.repeatability["people"].max()),
         "repeated_videos": str(evidence.repeatability["videos"].max()),
         "repeatability": repeatability_table(evidence, repeated),

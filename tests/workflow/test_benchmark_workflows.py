@@ -81,6 +81,7 @@ def test_intervals_are_calibrated_on_measurements_without_any_interval(workplace
     assert planned["tapeless_measure_bodies"] == 4
     assert planned["unknown_measure_bodies"] == 2
     assert not [rule for rule in planned if "summarize" in rule or "write" in rule]
+    assert "use_intervals" not in planned  # two people are a try
 
 
 def test_the_same_people_again_are_measured_with_their_heights(workplace: Path) -> None:
