@@ -1,7 +1,8 @@
 """Body shape by fitting Anny to the keypoints and silhouettes of a video: one estimate per group.
 
-The frames are dealt out to groups in turn, so that every group sees the whole video, and
-each group gives one body. How much the groups differ shows how far the numbers can be trusted.
+One body is fitted to all frames. Then the frames are dealt out to groups in turn, so that every
+group sees the whole video, and each group changes that body as its own frames want it. How much the
+groups differ shows how far the numbers can be trusted.
 """
 
 from __future__ import annotations
@@ -9,7 +10,6 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 BACKEND = "anny"
 
-OUTLINE_SPACING_PX = 3.0
+OUTLINE_SPACING_PX = 6.0
 """Distance of outline points for a person 550 pixels tall."""
 
 GUESSED_FIELD_OF_VIEW_DEGREES = 52.0
@@ -115,14 +115,14 @@ def read_frames(keypoints: Path, silhouettes: Path) -> list[Frame]:
 def estimate_bodies(
     frames: Sequence[Frame], space_file: Path, settings: Settings, workers: int = 1
 ) -> list[Body]:
-    """Fits one body to each interleaved group of the frames.
+    """Fits one body to all frames, and lets each interleaved group of them change it.
 
-    Each fit runs on one thread, so that the numbers do not depend on how many `workers` there are.
-    On a graphics card one group follows another: torch fails when the first matrices that it solves
-    there come from several threads at once (pytorch/pytorch#90613).
+    The numbers do not depend on how many `workers`, threads, there are. On a graphics card there is
+    one: torch fails when the first matrices that it solves there come from several threads at once
+    (pytorch/pytorch#90613).
 
     Raises:
-        Rejected: when there are too few frames, or no plausible body explains most of the groups.
+        Rejected: when there are too few frames, or no plausible body explains most of them.
         GpuError: when the device is a graphics card that torch cannot use.
     """
     if settings.device != "cpu":
@@ -134,16 +134,8 @@ def estimate_bodies(
             f"Only {len(frames)} frames show the person's whole outline. Film longer, in front of "
             "a plain background that differs from the clothes.",
         )
-    count = min(settings.estimates, len(frames) // MIN_FRAMES_PER_ESTIMATE)
-    groups = [list(frames[start::count]) for start in range(count)]
     torch.set_num_threads(1)
-    space = ShapeSpace.load(space_file)
-    with ThreadPoolExecutor(min(workers, count)) as pool:
-        results = list(pool.map(lambda group: _estimate_body(group, space, settings), groups))
-    bodies = [body for body in results if body is not None]
-    if 2 * len(bodies) < count:
-        raise Rejected("no_fit", NO_FIT_REASON)
-    return bodies
+    return _estimate_bodies(frames, ShapeSpace.load(space_file), settings, workers)
 
 
 def _check_cuda() -> None:
@@ -156,11 +148,13 @@ def _check_cuda() -> None:
 
 
 @torch.inference_mode()
-def _estimate_body(frames: Sequence[Frame], space: ShapeSpace, settings: Settings) -> Body | None:
-    """The body that explains the frames, or those of them that one body can explain; None if too
-    few of them agree, or only on a body as there is none."""
-    fitter = Fitter(space, settings.device)
-    while len(frames) >= MIN_FRAMES_PER_ESTIMATE:
+def _estimate_bodies(
+    frames: Sequence[Frame], space: ShapeSpace, settings: Settings, workers: int
+) -> list[Body]:
+    """The bodies of the groups of those frames that one body can explain."""
+    fitter = Fitter(space, settings.device, workers)
+    sampled = len(frames)
+    while 2 * len(frames) >= max(sampled, 2 * MIN_FRAMES_PER_ESTIMATE):
         seen, knowns = _observe(frames, settings), _knowns(frames[0], space, settings)
         state = fitter.fit(seen, knowns)
         explained = fitter.explained_share(state, seen, NEAR_PX).cpu().numpy()
@@ -172,13 +166,19 @@ def _estimate_body(frames: Sequence[Frame], space: ShapeSpace, settings: Setting
             unusual,
         )
         if unusual > MAX_UNUSUALNESS:
-            return None
+            break
         if (explained >= MIN_EXPLAINED_SHARE).all():
-            return _body(space, fitter, state, seen, frames, settings)
+            count = min(settings.estimates, len(frames) // MIN_FRAMES_PER_ESTIMATE)
+            groups = [torch.arange(start, len(frames), count) for start in range(count)]
+            states = fitter.fit_groups(state, seen, knowns, groups)
+            return [
+                _body(space, fitter, own, seen, [frames[i] for i in group], settings)
+                for own, group in zip(states, groups, strict=True)
+            ]
         frames = [
             f for f, share in zip(frames, explained, strict=True) if share >= MIN_EXPLAINED_SHARE
         ]
-    return None
+    raise Rejected("no_fit", NO_FIT_REASON)
 
 
 def _observe(frames: Sequence[Frame], settings: Settings) -> Observations:

@@ -7,7 +7,7 @@ pixels are given for a person 550 pixels tall in the picture, and scaled to the 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -68,12 +68,11 @@ class Observations:
     center_px: tuple[float, float]
     person_height_px: float
 
-    def repeated(self, times: int) -> Observations:
-        """Every frame `times` times in a row."""
-        rows = torch.arange(len(self.keypoints)).repeat_interleave(times)
-        return Observations(
-            self.keypoints[rows], self.outlines[rows], self.center_px, self.person_height_px
-        )
+    def __len__(self) -> int:
+        return len(self.keypoints)
+
+    def __getitem__(self, frames: Tensor | slice) -> Observations:
+        return replace(self, keypoints=self.keypoints[frames], outlines=self.outlines[frames])
 
 
 @dataclass(frozen=True)
@@ -100,6 +99,9 @@ class State:
     coefficients: Tensor
     log_focal: Tensor
 
+    def __getitem__(self, frames: Tensor | slice) -> State:
+        return replace(self, pose=self.pose[frames])
+
     def moved(self, by_frame: Tensor, shared: Tensor) -> State:
         """The state after a step of each frame (F, 3 J + 3) and of the shared unknowns (K + 1,),
         kept within what the linearisation can be trusted for."""
@@ -125,14 +127,17 @@ class Evidence:
             frames, unknowns, len(state.coefficients) + 1, state.coefficients
         )
 
-    def add_priors(self, knowns: Knowns) -> None:
-        """What is known before looking: poses near rest, a body of the population, its stature."""
-        state, equations = self._state, self.equations
-        precision = self._turn_precision()
+    def add_pose_prior(self) -> None:
+        """Poses are near rest, and change little at a step."""
+        equations, precision = self.equations, self._turn_precision()
         damping = torch.cat([precision + TURN_DAMPING, precision.new_full((3,), 1e-3)])
         equations.frame += torch.diag(damping)
-        turned = vector_from_rotation(state.pose.rotations).flatten(1)
+        turned = vector_from_rotation(self._state.pose.rotations).flatten(1)
         equations.frame_gradient[:, :-3] += precision * turned
+
+    def add_knowns(self, knowns: Knowns, depth_m: Tensor) -> None:
+        """What is known of the shape, the lens and the mean distance before looking."""
+        state, equations = self._state, self.equations
         equations.shared[:-1, :-1] += knowns.prior_precision
         equations.shared_gradient[:-1] += knowns.prior_precision @ (
             state.coefficients - knowns.prior_mean
@@ -150,16 +155,18 @@ class Evidence:
             spread = VOLUME_SPREAD * knowns.volume_m3
             by_volume = torch.cat([slope, slope.new_zeros(1)])
             self._add_known(volume - knowns.volume_m3, by_volume, spread)
-        self._add_distance(knowns, by_stature / height, of_focal)
+        self._add_distance(knowns, depth_m, by_stature / height, of_focal)
 
-    def _add_distance(self, knowns: Knowns, by_log_stature: Tensor, of_focal: Tensor) -> None:
+    def _add_distance(
+        self, knowns: Knowns, depth_m: Tensor, by_log_stature: Tensor, of_focal: Tensor
+    ) -> None:
         """How far off the person stands, in metres or as what a metre spans in the picture.
 
         A body twice as large at twice the distance makes the same picture, and so does one as large
         seen from twice as far through a lens twice as long. So the distance is not an unknown of
         its own here: it grows in proportion with stature and focal length.
         """
-        log_depth = self._state.pose.translation[:, 2].clamp_min(0.1).mean().log()
+        log_depth = depth_m.clamp_min(0.1).log()
         if knowns.distance_m is not None:
             miss = log_depth - math.log(knowns.distance_m)
             self._add_known(miss, by_log_stature + of_focal, DISTANCE_SPREAD)
@@ -175,7 +182,7 @@ class Evidence:
     def add_keypoints(self, spread_px: float) -> None:
         """Keypoints lie where the body has them, to within `spread_px`."""
         observed = self._observed_keypoints()
-        motion = self._placement.differentiate(self._body.keypoints, self._state.coefficients)
+        motion = self._placement.move(self._body.keypoints, self._state.coefficients)
         projected = self._project(motion.position)
         miss = projected - observed[..., :2]
         trust = (observed[..., 2] > 0) / (spread_px * self._scale) ** 2
@@ -187,7 +194,7 @@ class Evidence:
         """The rim of the body lies on the outline to within `spread_px`, and nowhere outside."""
         matches = self._match()
         points = self._body.surface.between(matches.edges, matches.share)
-        motion = self._placement.differentiate(points, self._state.coefficients)
+        motion = self._placement.move(points, self._state.coefficients)
         offset = self._project(motion.position) - matches.points
         miss = (matches.normals * offset).sum(-1)
         counts = torch.where(matches.of_rim, miss > 0, matches.present)
@@ -209,7 +216,7 @@ class Evidence:
         """The share of each frame's outline (F,) that has a rim of the body within `near_px`."""
         matches = self._match()
         points = self._body.surface.between(matches.edges, matches.share)
-        motion = self._placement.differentiate(points, self._state.coefficients)
+        motion = self._placement.move(points, self._state.coefficients)
         miss = (self._project(motion.position) - matches.points).norm(dim=-1)
         counts = matches.present & ~matches.of_rim
         near = counts & (miss < near_px * self._scale)
@@ -235,19 +242,21 @@ class Evidence:
 
     def _add(self, motion: PointMotion, directions: Tensor, miss: Tensor, trust: Tensor) -> None:
         """Adds a row for each direction (F, M, R, 2) in which a point is missed (F, M, R)."""
-        points = motion.position
-        depth = _depth(points)[..., None]
+        position = motion.position
+        depth = _depth(position)
         focal = self._state.log_focal.exp()
-        flat = focal * points[..., None, :2] / depth  # also the derivative by the log focal length
-        by_focal = (directions * flat).sum(-1)
-        by_point = torch.cat([directions * focal, -by_focal[..., None]], -1) / depth
-        root = trust.sqrt()[..., None, None]
-        by_turn = torch.einsum("fmrc,fmpc->fmrp", by_point, motion.by_turn)
-        by_shape = torch.einsum("fmrc,fmkc->fmrk", by_point, motion.by_shape)
-        by_frame = torch.cat([by_turn, by_point], -1) * root
-        by_shared = torch.cat([by_shape, by_focal[..., None]], -1) * root
-        residual = miss * root[..., 0]
-        self.equations.add(by_frame.flatten(1, 2), by_shared.flatten(1, 2), residual.flatten(1, 2))
+        flat = focal * position[..., :2] / depth  # also the derivative by the log focal length
+        for row in range(miss.shape[-1]):
+            direction = directions[:, :, row]
+            by_focal = (direction * flat).sum(-1, keepdim=True)
+            by_point = torch.cat([direction * focal, -by_focal], -1) / depth
+            root = trust.sqrt()[..., None]
+            by_turn, by_shape = motion.along(root * by_point)
+            self.equations.add(
+                torch.cat([by_turn, root * by_point], -1),
+                torch.cat([by_shape, root * by_focal], -1),
+                root[..., 0] * miss[..., row],
+            )
 
 
 def _depth(points: Tensor) -> Tensor:

@@ -8,6 +8,8 @@ outlines take over, ever more strictly, and set the shape.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import torch
@@ -16,6 +18,7 @@ from torch import Tensor
 from tapeless.shape.anny_evidence import Evidence, Knowns, Observations, State
 from tapeless.shape.anny_posing import PosableBody, Pose, rotation_from_vector
 from tapeless.shape.anny_space import ShapeSpace
+from tapeless.shape.gauss_newton import NormalEquations
 from tapeless.shape.outlines import RimFinder
 
 
@@ -44,21 +47,51 @@ DIRECTIONS = 8
 START_STEPS = 12
 START_KEYPOINT_PX = 10.0
 
+OWN_STEPS = 3
+"""Steps that lead from the body of all frames to that of a few of them."""
+
+FRAMES_AT_ONCE = 8
+"""Frames that are looked at together: what that takes of memory does not grow with the video."""
+
 
 class Fitter:
-    """Fits bodies of one shape space, on one device."""
+    """Fits bodies of one shape space, on one device, to some frames at once on each of the
+    `workers`, which do not change the numbers."""
 
-    def __init__(self, space: ShapeSpace, device: str) -> None:
+    def __init__(self, space: ShapeSpace, device: str, workers: int = 1) -> None:
         self.body = PosableBody(space, device)
         self._rim_finder = RimFinder(space.faces, device)
+        self._workers = workers
 
     def fit(self, seen: Observations, knowns: Knowns) -> State:
         """The most probable body and poses."""
         state = self._start(seen, knowns)
-        for stage in STAGES:
-            for _ in range(stage.steps):
-                state = self._step(state, seen, knowns, stage)
+        with ThreadPoolExecutor(self._workers) as pool:
+            for stage in STAGES:
+                for _ in range(stage.steps):
+                    state = self._step(state, seen, knowns, stage, pool)
         return state
+
+    def fit_groups(
+        self, state: State, seen: Observations, knowns: Knowns, groups: Sequence[Tensor]
+    ) -> list[State]:
+        """A body for each group of frames (their numbers), given that of all frames, `state`.
+
+        Each group moves it as its frames want it; all are then shifted together, so that
+        their mean is the body of all frames, which knows more than any of them.
+        """
+        states = []
+        with ThreadPoolExecutor(self._workers) as pool:
+            for frames in groups:
+                own = state[frames]
+                for _ in range(OWN_STEPS):
+                    own = self._step(own, seen[frames], knowns, STAGES[-1], pool)
+                states.append(own)
+        mean = torch.stack([own.coefficients for own in states]).mean(0)
+        return [
+            replace(own, coefficients=own.coefficients + state.coefficients - mean)
+            for own in states
+        ]
 
     def posed(self, state: State) -> Tensor:
         """Vertices (F, V, 3) in camera coordinates."""
@@ -67,7 +100,12 @@ class Fitter:
 
     def explained_share(self, state: State, seen: Observations, near_px: float) -> Tensor:
         """The share of each frame's outline (F,) that lies within `near_px` of the body's rim."""
-        return self._weigh(state, seen).explained_share(near_px)
+        return torch.cat(
+            [
+                self._weigh(state[part], seen[part]).explained_share(near_px)
+                for part in _parts(len(seen))
+            ]
+        )
 
     def unusualness(self, state: State, knowns: Knowns) -> Tensor:
         """Distance of the shape from the population's mean, in standard deviations per unknown."""
@@ -76,15 +114,15 @@ class Fitter:
 
     def _start(self, seen: Observations, knowns: Knowns) -> State:
         """The population's mean body, posed by keypoints alone from several directions at once."""
-        frames = len(seen.keypoints)
-        many = seen.repeated(DIRECTIONS)
+        frames = len(seen)
+        many = seen[torch.arange(frames).repeat_interleave(DIRECTIONS)]
         coefficients = self._mean_shape(knowns)
         yaws = torch.arange(DIRECTIONS).to(coefficients) * (2 * math.pi / DIRECTIONS)
         pose = self._standing(many, knowns.focal_px, yaws.repeat(frames), coefficients)
         state = State(pose, coefficients, coefficients.new_tensor(math.log(knowns.focal_px)))
         for _ in range(START_STEPS):
             evidence = self._weigh(state, many)
-            evidence.add_priors(knowns)
+            evidence.add_pose_prior()
             evidence.add_keypoints(START_KEYPOINT_PX)
             shared = torch.zeros_like(evidence.equations.shared_gradient)
             state = state.moved(evidence.equations.solve_frames(), shared)
@@ -93,13 +131,23 @@ class Fitter:
         rows = torch.arange(frames).to(best) * DIRECTIONS + best
         return replace(state, pose=state.pose[rows])
 
-    def _step(self, state: State, seen: Observations, knowns: Knowns, stage: Stage) -> State:
-        evidence = self._weigh(state, seen)
-        evidence.add_priors(knowns)
-        evidence.add_keypoints(stage.keypoint_px)
-        if stage.outline_px is not None:
-            evidence.add_outline(stage.outline_px, stage.outlier_px)
-        return state.moved(*evidence.equations.solve())
+    def _step(
+        self, state: State, seen: Observations, knowns: Knowns, stage: Stage, pool: Executor
+    ) -> State:
+        @torch.inference_mode()  # which is a thread's own
+        def look(frames: slice) -> NormalEquations:
+            evidence = self._weigh(state[frames], seen[frames])
+            evidence.add_pose_prior()
+            evidence.add_keypoints(stage.keypoint_px)
+            if stage.outline_px is not None:
+                evidence.add_outline(stage.outline_px, stage.outlier_px)
+            return evidence.equations
+
+        beforehand = self._weigh(state[:0], seen[:0])
+        beforehand.add_knowns(knowns, state.pose.translation[:, 2].mean())
+        seen_in_parts = pool.map(look, _parts(len(seen)))
+        equations = NormalEquations.of_parts([beforehand.equations, *seen_in_parts])
+        return state.moved(*equations.solve())
 
     def _weigh(self, state: State, seen: Observations) -> Evidence:
         return Evidence(self.body, self._rim_finder, seen, state)
@@ -134,6 +182,10 @@ class Fitter:
         rotations = torch.eye(3).to(yaws).repeat(len(yaws), len(self.body.skeleton), 1, 1)
         rotations[:, 0] = facing_camera @ rotation_from_vector(about_y)
         return Pose(rotations, root)
+
+
+def _parts(frames: int) -> list[slice]:
+    return [slice(i, i + FRAMES_AT_ONCE) for i in range(0, frames, FRAMES_AT_ONCE)]
 
 
 def _mean(values: Tensor, present: Tensor) -> Tensor:

@@ -37,7 +37,7 @@ class Pose:
 class Points:
     """Points of the unposed body: what they are as a function of shape, and the joints they follow.
 
-    `mean` (..., M, 3), `basis` (K, ..., M, 3) and `weights` (..., M, J), where ... is nothing when
+    `mean` (..., M, 3), `basis` (..., M, 3, K) and `weights` (..., M, J), where ... is nothing when
     all frames look at the same points, or F.
     """
 
@@ -47,19 +47,18 @@ class Points:
 
     def unposed(self, coefficients: Tensor) -> Tensor:
         """Where they are (..., M, 3) on the unposed body of the given shape."""
-        return self.mean + torch.tensordot(coefficients, self.basis, 1)
+        return self.mean + self.basis @ coefficients
 
     def between(self, pairs: Tensor, share: Tensor) -> Points:
         """Points on the lines between pairs (F, M, 2) of these points, at `share` (F, M) of the
         way: 0 at the first, 1 at the second."""
-        return Points(
-            *(
-                torch.lerp(
-                    all_[..., pairs[..., 0], :], all_[..., pairs[..., 1], :], share[..., None]
-                )
-                for all_ in (self.mean, self.basis, self.weights)
+        mean, basis, weights = (
+            torch.lerp(
+                all_.flatten(1)[pairs[..., 0]], all_.flatten(1)[pairs[..., 1]], share[..., None]
             )
+            for all_ in (self.mean, self.basis, self.weights)
         )
+        return Points(mean, basis.unflatten(-1, self.basis.shape[1:]), weights)
 
 
 class PosableBody:
@@ -70,10 +69,14 @@ class PosableBody:
             return torch.as_tensor(values, device=device)
 
         self.skeleton = Skeleton(space, device)
-        self.surface = Points(tensor(space.mean), tensor(space.basis), tensor(space.weights))
+        self.surface = Points(
+            tensor(space.mean), _points_first(tensor(space.basis)), tensor(space.weights)
+        )
         joints = torch.nn.functional.one_hot(tensor(space.keypoint_joints), len(self.skeleton))
         self.keypoints = Points(
-            tensor(space.keypoints_mean), tensor(space.keypoints_basis), joints.float()
+            tensor(space.keypoints_mean),
+            _points_first(tensor(space.keypoints_basis)),
+            joints.float(),
         )
         self.keypoint_slots = tensor(space.keypoint_slots)
         self.faces = tensor(space.faces.astype(np.int64))
@@ -82,7 +85,7 @@ class PosableBody:
         """Height of the unposed body in metres, and its derivative by the coefficients (K,)."""
         y = self.surface.unposed(coefficients)[:, 1]
         top, floor = y.argmax(), y.argmin()
-        slope = self.surface.basis[:, top, 1] - self.surface.basis[:, floor, 1]
+        slope = self.surface.basis[top, 1] - self.surface.basis[floor, 1]
         return y[top] - y[floor], slope
 
     def volume(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
@@ -96,7 +99,12 @@ class PosableBody:
         for corner, (one, other) in enumerate(((b, c), (c, a), (a, b))):
             by_vertex.index_add_(0, self.faces[:, corner], torch.linalg.cross(one, other) / 6)
         volume = (a * torch.linalg.cross(b, c)).sum() / 6
-        return volume, torch.tensordot(self.surface.basis, by_vertex, 2)
+        return volume, by_vertex.flatten() @ self.surface.basis.flatten(0, 1)
+
+
+def _points_first(basis: Tensor) -> Tensor:
+    """(K, M, 3) as (M, 3, K): all that concerns a point lies together in memory."""
+    return basis.permute(1, 2, 0).contiguous()
 
 
 class Skeleton:
@@ -154,60 +162,90 @@ class Placement:
 
     def pose(self, points: Points, coefficients: Tensor) -> Tensor:
         """Points (F, M, 3) that all frames share, by linear blend skinning."""
-        unposed, weights = points.unposed(coefficients), points.weights
+        unposed = points.unposed(coefficients)
+        ends = torch.cat([unposed, torch.ones_like(unposed[:, :1])], 1)
+        weighted = (points.weights[:, :, None] * ends[:, None]).flatten(1)  # (M, 4 J)
         offsets = self.positions - torch.einsum("fjab,jb->fja", self.rotations, self.rest)
-        turns = torch.einsum("mj,fjab->fmab", weights, self.rotations)
-        return torch.einsum("fmab,mb->fma", turns, unposed) + weights @ offsets
+        moves = torch.cat([self.rotations, offsets[..., None]], -1)  # (F, J, 3, 4)
+        posed = moves.permute(0, 2, 1, 3).flatten(2).flatten(0, 1) @ weighted.T  # (3 F, M)
+        return posed.unflatten(0, (-1, 3)).transpose(1, 2)
 
-    def differentiate(self, points: Points, coefficients: Tensor) -> PointMotion:
-        """Where points (per frame) are and how they move with pose and shape."""
+    def move(self, points: Points, coefficients: Tensor) -> PointMotion:
+        """Where points (per frame) are, and what their derivatives are made of."""
         frames = len(self.positions)
-        mean = points.mean.expand(frames, *points.mean.shape[-2:])
-        weights = points.weights.expand(frames, *points.weights.shape[-2:])
-        basis = points.basis
-        if basis.dim() == 3:
-            basis = basis[:, None].expand(-1, frames, -1, -1)
-        unposed = mean + torch.einsum("k,kfmc->fmc", coefficients, basis)
-        arms = unposed[:, :, None] - self.rest  # (F, M, J, 3)
-        by_joint = torch.einsum("fjab,fmjb->fmja", self.rotations, arms) + self.positions[:, None]
-        weighted = weights[..., None] * by_joint
-        position = weighted.sum(2)
-
-        descendants = self.skeleton.descendants
-        carried = torch.einsum("jk,fmkc->fmjc", descendants, weighted)
-        carried_weight = torch.einsum("jk,fmk->fmj", descendants, weights)
-        levers = carried - carried_weight[..., None] * self.positions[:, None]
-        axes = torch.stack(
-            [torch.eye(3).to(levers).expand(frames, 3, 3)]
-            + [self.rotations[:, p] for p in self.skeleton.parents[1:]],
-            1,
-        )  # (F, J, 3, 3): columns are the axes about which each joint's unknowns turn
-        by_turn = torch.linalg.cross(
-            axes.transpose(2, 3)[:, None].expand(-1, levers.shape[1], -1, -1, -1),
-            levers[:, :, :, None].expand(-1, -1, -1, 3, -1),
-            dim=-1,
-        )  # (F, M, J, axis, 3)
-
-        turns = torch.einsum("fmj,fjab->fmab", weights, self.rotations)
-        of_joints = self.shape_moves - torch.einsum(
-            "fjab,kjb->fkja", self.rotations, self.skeleton.basis
+        mean, basis, weights = (
+            values.expand(frames, *values.shape[-dims:])
+            for values, dims in ((points.mean, 2), (points.basis, 3), (points.weights, 2))
         )
-        by_shape = torch.einsum("fmab,kfmb->fmka", turns, basis) + torch.einsum(
-            "fmj,fkja->fmka", weights, of_joints
-        )
-        return PointMotion(position, by_turn.flatten(2, 3), by_shape)
+        unposed = mean + basis @ coefficients
+        offsets = self.positions - torch.einsum("fjab,jb->fja", self.rotations, self.rest)
+        moves = torch.cat([self.rotations, offsets[..., None]], -1)  # (F, J, 3, 4)
+        ends = torch.cat([unposed, torch.ones_like(unposed[..., :1])], -1)
+        by_joint = torch.einsum("fjce,fme->fcmj", moves, ends)
+        weighted = weights[:, None] * by_joint  # (F, 3, M, J)
+        return PointMotion(self, basis, weights, weighted)
 
 
 @dataclass(frozen=True)
 class PointMotion:
-    """Points (F, M, 3) with their derivatives: `by_turn` (F, M, 3 J, 3), `by_shape` (F, M, K, 3).
+    """Points of a placed body, M in each of F frames, and how they move with pose and shape.
 
-    By the root's position they move one to one.
+    `basis` (F, M, 3, K) and `weights` (F, M, J) are theirs on the unposed body, and
+    `weighted` (F, 3, M, J) is what each joint adds to where they are.
     """
 
-    position: Tensor
-    by_turn: Tensor
-    by_shape: Tensor
+    placement: Placement
+    basis: Tensor
+    weights: Tensor
+    weighted: Tensor
+
+    @property
+    def position(self) -> Tensor:
+        """Where they are (F, M, 3)."""
+        return self.weighted.sum(3).transpose(1, 2)
+
+    def along(self, directions: Tensor) -> tuple[Tensor, Tensor]:
+        """How far each point moves along its direction (F, M, 3): by the turns (F, M, 3 J), and
+        by the coefficients of the shape (F, M, K).
+
+        By the root's position it moves by the direction itself.
+        """
+        return self._by_turn(directions), self._by_shape(directions)
+
+    def _by_turn(self, directions: Tensor) -> Tensor:
+        """A joint swings all that hangs on it about its axes: axis x lever, along the direction,
+        is the axis times lever x direction."""
+        place = self.placement
+        carried = self.weighted @ place.skeleton.descendants.T
+        carried_weight = self.weights @ place.skeleton.descendants.T
+        x, y, z = (
+            carried[:, c] - carried_weight * place.positions[:, None, :, c] for c in range(3)
+        )
+        u, v, w = directions[..., None].unbind(2)
+        turned = (y * w - z * v, z * u - x * w, x * v - y * u)  # (F, M, J) each
+        axes = torch.stack(
+            [torch.eye(3).to(x).expand(len(x), 3, 3)]
+            + [place.rotations[:, p] for p in place.skeleton.parents[1:]],
+            1,
+        )  # (F, J, 3, 3): columns are the axes about which each joint's unknowns turn
+        by_axis = [turned[c][..., None] * axes[:, None, :, c] for c in range(3)]
+        return (by_axis[0] + by_axis[1] + by_axis[2]).flatten(2)
+
+    def _by_shape(self, directions: Tensor) -> Tensor:
+        place = self.placement
+        turns = torch.einsum("fmj,fjab->fmab", self.weights, place.rotations)
+        unturned = (directions[..., None] * turns).sum(2)  # (F, M, 3), in the unposed body's frame
+        of_joints = place.shape_moves - torch.einsum(
+            "fjab,kjb->fkja", place.rotations, place.skeleton.basis
+        )
+        carried = self.weights @ of_joints.permute(0, 2, 3, 1).flatten(2)  # (F, M, 3 K)
+        carried = carried.unflatten(2, (3, -1))
+        parts = [
+            unturned[:, :, c, None] * self.basis[:, :, c]
+            + directions[:, :, c, None] * carried[:, :, c]
+            for c in range(3)
+        ]
+        return parts[0] + parts[1] + parts[2]
 
 
 def rotation_from_vector(vectors: Tensor) -> Tensor:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +32,17 @@ class NormalEquations:
             like.new_zeros(shared, shared),
             like.new_zeros(frames, unknowns),
             like.new_zeros(shared),
+        )
+
+    @classmethod
+    def of_parts(cls, parts: Sequence[NormalEquations]) -> NormalEquations:
+        """The equations of frames one after another; what is said of the shared adds up."""
+        return cls(
+            torch.cat([part.frame for part in parts]),
+            torch.cat([part.cross for part in parts]),
+            torch.stack([part.shared for part in parts]).sum(0),
+            torch.cat([part.frame_gradient for part in parts]),
+            torch.stack([part.shared_gradient for part in parts]).sum(0),
         )
 
     def add(self, by_frame: Tensor, by_shared: Tensor, residual: Tensor) -> None:
