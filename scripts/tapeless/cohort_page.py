@@ -17,6 +17,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from tapeless import __version__
+from tapeless.cohort import VIDEOS_DISAGREE
 from tapeless.norms import find_norm
 from tapeless.outcomes import REJECTION_CODES
 from tapeless.units import UNITS
@@ -127,7 +128,7 @@ def _rejections(summary: Iterable[Row]) -> list[Finding]:
     for row in summary:
         if row["status"] != "measured":
             videos.setdefault(row["code"], []).append(_who(row))
-    return _by_count(videos, REJECTION_CODES)
+    return _by_count(videos)
 
 
 def _flags(summary: Iterable[Row], subjects: Iterable[Row]) -> list[Finding]:
@@ -139,15 +140,24 @@ def _flags(summary: Iterable[Row], subjects: Iterable[Row]) -> list[Finding]:
     for row in subjects:
         for flag in filter(None, row["flags"].split(";")):
             carriers.setdefault(flag, []).append(row["subject"])
-    return _by_count(carriers, {})
+    return _by_count(carriers)
 
 
-def _by_count(carriers: Mapping[str, list[str]], meanings: Mapping[str, str]) -> list[Finding]:
+def _by_count(carriers: Mapping[str, list[str]]) -> list[Finding]:
     counts = Counter({code: len(names) for code, names in sorted(carriers.items())})
     return [
-        Finding(code, meanings.get(code, ""), count, carriers[code][:_EXAMPLES])
+        Finding(code, _explain(code), count, carriers[code][:_EXAMPLES])
         for code, count in counts.most_common()
     ]
+
+
+def _explain(code: str) -> str:
+    """What a code or a flag means: `no_turn`, `no_turn=cannot_tell`, `waist=videos_disagree`."""
+    what, _, how = code.partition("=")
+    if how == VIDEOS_DISAGREE:
+        return "The videos of this subject differ by more than their intervals explain."
+    meaning = REJECTION_CODES.get(what, "")
+    return f"It cannot be told: {meaning}" if how else meaning
 
 
 def _who(row: Row) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from operator import mul
 
-import numpy as np
 from scipy.special import chdtrc, ndtri, stdtrit
 
 CONFIDENCE = 0.95
@@ -86,25 +86,40 @@ def combine(readings: Sequence[Reading], *, comparisons: int = 1) -> Combined:
     """
     if not readings or not all(0 < r.low < r.high for r in readings):
         raise ValueError(f"{list(readings)}: allowed are one or more with 0 < low < high")
-    x = np.log([reading.value for reading in readings])
-    s = np.array([reading.log_sd for reading in readings])
-    c = np.minimum([reading.common_relative_sd for reading in readings], s)
-    weights = s**-2 / (s**-2).sum()
-    mean = float(weights @ x)
     count = len(readings)
-    internal = float(weights**2 @ (s**2 - c**2))
-    external = float(weights @ (x - mean) ** 2) / (count - 1) if count > 1 else 0.0
+    x = [math.log(reading.value) for reading in readings]
+    s = [reading.log_sd for reading in readings]
+    c = [min(reading.common_relative_sd, reading.log_sd) for reading in readings]
+    total = sum(1 / sd**2 for sd in s)
+    weights = [1 / sd**2 / total for sd in s]
+    mean = _dot(weights, x)
+    squares = [(value - mean) ** 2 for value in x]
+    own = [sd**2 - common**2 for sd, common in zip(s, c, strict=True)]
+    internal = _dot([weight**2 for weight in weights], own)
+    external = _dot(weights, squares) / (count - 1) if count > 1 else 0.0
     excess = max(0.0, external - internal)
-    variance = float(weights @ c) ** 2 + internal + excess
+    variance = _dot(weights, c) ** 2 + internal + excess
     freedom = (count - 1) * (variance / excess) ** 2 if excess > 0 else math.inf
     width = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * math.sqrt(variance)
-    differences = float((((x - mean) / s) ** 2).sum())
+    differences = sum(square / sd**2 for square, sd in zip(squares, s, strict=True))
     return Combined(
         value=math.exp(mean),
         low=math.exp(mean - width),
         high=math.exp(mean + width),
-        sd=float(np.std([reading.value for reading in readings], ddof=1)) if count > 1 else None,
+        sd=_standard_deviation([reading.value for reading in readings]),
         videos_disagree=(
             count > 1 and float(chdtrc(count - 1, differences)) < SIGNIFICANCE / comparisons
         ),
     )
+
+
+# In plain Python: of two or three videos, and of many people, numpy would take ten times as long.
+def _dot(left: Iterable[float], right: Iterable[float]) -> float:
+    return sum(map(mul, left, right))
+
+
+def _standard_deviation(values: Sequence[float]) -> float | None:
+    if len(values) < 2:
+        return None
+    mean = sum(values) / len(values)
+    return math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))

@@ -8,11 +8,13 @@ import math
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tapeless.measurements import Measurement
 from tapeless.people import MAIN_PERSON
+from tapeless.statistics import STATISTICS_COLUMNS
 
 VERDICT_COLUMNS = (
     "video",
@@ -38,7 +40,8 @@ _ENCODING: dict[str, Any] = {"encoding": "utf-8", "errors": "backslashreplace"} 
 class Statistic(NamedTuple):
     """A row of `statistics.csv`: one measurement of one person, in the unit of the reports.
 
-    A tuple, as there may be hundreds of thousands. NaN is a number that is not known.
+    A tuple, as there may be hundreds of thousands. The numbers are in the order of the columns; NaN
+    is one that is not known.
     """
 
     estimates: int
@@ -55,21 +58,11 @@ class Statistic(NamedTuple):
     flags: str
 
 
-_NUMBERS = {
-    "mean": "mean",
-    "std": "std",
-    "min": "min",
-    "25%": "quarter",
-    "50%": "median",
-    "75%": "three_quarters",
-    "max": "max",
-    "low": "low",
-    "high": "high",
-    "common_relative_sd": "common_relative_sd",
-}
-"""The field of `Statistic` that holds a column of numbers."""
+_COUNT = STATISTICS_COLUMNS.index("count")
+_NUMBERS = slice(_COUNT + 1, STATISTICS_COLUMNS.index("common_relative_sd") + 1)
+"""The columns of `statistics.csv` that hold the numbers of `Statistic`."""
 
-_NOT_MEASURED = Statistic._make((0, *[math.nan] * len(_NUMBERS), ""))
+_NOT_MEASURED = Statistic._make((0, *[math.nan] * len(STATISTICS_COLUMNS[_NUMBERS]), ""))
 
 
 @dataclass(frozen=True)
@@ -122,11 +115,14 @@ def _verdict_cells(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_statistics(path: Path) -> dict[int, dict[str, Statistic]]:
     found: dict[int, dict[str, Statistic]] = {}
+    person, name = map(STATISTICS_COLUMNS.index, ("person", "measurement"))
     with path.open(newline="", encoding="utf-8") as stream:
-        for row in csv.DictReader(stream):
-            numbers = {field: float(row[column] or math.nan) for column, field in _NUMBERS.items()}
-            statistic = Statistic(estimates=int(row["count"]), flags=row["flags"], **numbers)
-            found.setdefault(int(row["person"]), {})[row["measurement"]] = statistic
+        rows = csv.reader(stream)
+        next(rows)
+        for row in rows:
+            numbers = [float(cell or math.nan) for cell in row[_NUMBERS]]
+            statistic = Statistic._make((int(row[_COUNT]), *numbers, row[-1]))
+            found.setdefault(int(row[person]), {})[row[name]] = statistic
     return found
 
 
@@ -139,16 +135,17 @@ def write_table(path: Path, columns: Sequence[str], rows: Iterable[Mapping[Any, 
     with unfinished.open("w", newline="", **_ENCODING) as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(columns)
-        writer.writerows([_cell(row.get(column)) for column in columns] for row in rows)
+        writer.writerows(map(_cell, map(row.get, columns)) for row in rows)
     unfinished.replace(path)
 
 
 def _cell(value: object) -> object:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    return safe_text(value) if isinstance(value, str) else value
+    if isinstance(value, str):
+        return safe_text(value)
+    return "" if value is None or value != value else value  # NaN
 
 
+@lru_cache(maxsize=1000)  # definitions and names come back in every row
 def safe_text(text: str) -> str:
     """The text of a cell, on one line, and such that no spreadsheet takes it for a formula.
 
@@ -200,9 +197,7 @@ def measurement_rows(
     """
     for record in measurements:
         statistic = result.statistics.get(record.name, _NOT_MEASURED)
-        numbers = {
-            column: rounded(getattr(statistic, field), record) for column, field in _NUMBERS.items()
-        }
+        numbers = [round(number, record.unit.decimals) for number in statistic[1:-1]]
         yield {
             "video": result.video,
             "subject": result.subject,
@@ -210,7 +205,7 @@ def measurement_rows(
             "measurement": record.name,
             "unit": record.unit.report,
             "count": statistic.estimates,
-            **numbers,
+            **dict(zip(STATISTICS_COLUMNS[_NUMBERS], numbers, strict=True)),
             "std": rounded(statistic.std, record, more=1),
             "common_relative_sd": round(statistic.common_relative_sd, 4),
             "definition": record.definition,

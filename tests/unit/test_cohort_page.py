@@ -133,7 +133,18 @@ def test_a_collapse_to_the_mean_body_is_said_in_a_plain_sentence(tmp_path: Path)
 def test_videos_of_a_subject_that_disagree_are_named(tmp_path: Path) -> None:
     two = [result("a", "Ann", waist=70.0), result("b", "Ann", waist=95.0)]
 
-    assert "waist=videos_disagree 1 Ann" in text_of(page(tmp_path, two))
+    text = text_of(page(tmp_path, two))
+
+    assert re.search(r"waist=videos_disagree The videos of this subject differ .* 1 Ann", text)
+
+
+def test_what_checks_found_is_counted_with_its_meaning(tmp_path: Path) -> None:
+    seen = [rejected("a", flags="no_turn;camera_moves"), rejected("b", flags="no_turn=cannot_tell")]
+
+    text = text_of(page(tmp_path, [*seen, rejected("c", flags="camera_moves")]))
+
+    assert "camera_moves The camera does not stand still. 2 a; c" in text
+    assert "no_turn=cannot_tell It cannot be told: The person is not seen from the side" in text
 
 
 def test_without_a_second_video_it_says_what_to_do(tmp_path: Path) -> None:
