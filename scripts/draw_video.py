@@ -1,4 +1,4 @@
-"""Draws the contact sheet of a video.
+"""Draws the contact sheet of a video, with a part for each person.
 
 Reads the kept pictures, everybody found in them, the person and the frames chosen, the
 silhouettes, the bodies, the statistics and the final verdict; writes one PNG. A rejected video has

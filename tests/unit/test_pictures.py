@@ -109,27 +109,30 @@ class VideoFolder:
             write_image(self.inputs.silhouettes / f"{name}.png", mask)
         verdict = "kept" if code is None else "dropped"
         self._rows.append(
-            {"frame": name, "time_s": 0.5 * len(self._rows), "verdict": verdict,
+            {"frame": name, "person": 1, "time_s": 0.5 * len(self._rows), "verdict": verdict,
              "code": code or "", "reason": reason or ""}
         )  # fmt: skip
 
     def finish(self, *, video="lena", subject="", code=None, reason=None, numbers=()) -> None:
         with self.inputs.keypoints_table.open("w", newline="") as file:
-            columns = ["frame", "time_s", "verdict", "code", "reason"]
+            columns = ["frame", "person", "time_s", "verdict", "code", "reason"]
             writer = csv.DictWriter(file, columns)
             writer.writeheader()
             writer.writerows(self._rows)
         with self.inputs.statistics.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["video", "measurement", "unit", "50%", "low", "high"])
-            writer.writerows((video, *number) for number in numbers)
+            writer.writerow(["video", "person", "measurement", "unit", "50%", "low", "high"])
+            writer.writerows((video, 1, *number) for number in numbers)
         verdict = {
-            "video": video, "subject": subject, "outcome": "rejected" if code else "ok",
-            "code": code, "reason": reason, "frames_sampled": len(self._rows), "frames_used": 2,
-            "estimates": 1, "pose_backend": "mediapipe", "shape_backend": "anny",
-            "scale": None if code else "known_height",
+            "video": video, "subject": subject, "frames_sampled": len(self._rows),
+            "pose_backend": "mediapipe", "shape_backend": "anny",
         }  # fmt: skip
-        self.inputs.outcome.write_text(json.dumps(verdict), encoding="utf-8")
+        person = {
+            "person": 1, "outcome": "rejected" if code else "ok", "code": code, "reason": reason,
+            "frames_used": 2, "estimates": 1, "scale": None if code else "known_height",
+        }  # fmt: skip
+        whole = verdict | person | {"people": [person]}
+        self.inputs.outcome.write_text(json.dumps(whole), encoding="utf-8")
 
     def reject_from(self, *stages: str, code: str) -> None:
         for stage in stages:
@@ -140,7 +143,8 @@ class VideoFolder:
         return read_rgb(self.sheet)
 
     def contents(self) -> Contents:
-        return read_contents(self.inputs)
+        (contents,) = read_contents(self.inputs)
+        return contents
 
 
 @pytest.fixture
@@ -256,7 +260,7 @@ def test_a_video_in_which_nobody_was_found_shows_its_frames(folder) -> None:
     for file in (*folder.inputs.pose.glob("*.json"), *folder.inputs.keypoints.glob("*.json")):
         if file.name != "outcome.json":
             file.unlink()
-    folder.inputs.keypoints_table.write_text("frame,time_s,verdict,code,reason\n")
+    folder.inputs.keypoints_table.write_text("frame,person,time_s,verdict,code,reason\n")
 
     assert [frame.time_s for frame in folder.contents().frames] == [None]
     assert folder.draw().shape[0] > 500

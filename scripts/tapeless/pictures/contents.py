@@ -1,18 +1,20 @@
-"""What a contact sheet tells of a video, read from the files of its stages."""
+"""What a contact sheet tells of the people of a video, read from the files of its stages."""
 
 from __future__ import annotations
 
 import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from tapeless.bodies import Body
 from tapeless.keypoints import POSE_SUFFIX, Person, read_people, read_person
 from tapeless.outcomes import REJECTION_CODES, Outcome
+from tapeless.people import MAIN_PERSON, people_of
 from tapeless.volume import signed_volume
 
 _SCALES = {
@@ -74,12 +76,14 @@ class Number:
 
 @dataclass(frozen=True, eq=False)
 class Contents:
-    """Everything that a sheet shows.
+    """Everything that a sheet shows of one person.
 
-    `code` and `reason` are None exactly when the video was measured; `facts` are labels and values.
+    `code` and `reason` are None exactly when the person was measured; `facts` are labels and
+    values; `person` is the number of the person, None where one alone was looked for.
     """
 
     video: str
+    person: int | None
     subject: str | None
     code: str | None
     reason: str | None
@@ -90,22 +94,38 @@ class Contents:
 
     @property
     def is_measured(self) -> bool:
-        """Whether the video was measured."""
+        """Whether the person was measured."""
         return self.code is None
 
 
-def read_contents(inputs: SheetInputs) -> Contents:
-    """Reads what the sheet of a video shows, whichever stage rejected it."""
-    bodies = [Body.load(path) for path in sorted(inputs.bodies.glob("estimate_*.npz"))]
+def read_contents(inputs: SheetInputs) -> list[Contents]:
+    """Reads what the sheet of a video shows of each person, whichever stage rejected them."""
     verdict = json.loads(inputs.outcome.read_text(encoding="utf-8"))
+    are_apart = people_of(inputs.keypoints) != {MAIN_PERSON: inputs.keypoints}
+    return [
+        _read_person(_inputs_of_person(inputs, person["person"]), verdict | person, are_apart)
+        for person in verdict["people"]
+    ]
+
+
+def _inputs_of_person(inputs: SheetInputs, person: int) -> SheetInputs:
+    stages = ("keypoints", "silhouettes", "bodies")
+    own = {stage: people_of(getattr(inputs, stage)).get(person) for stage in stages}
+    return replace(inputs, **{stage: folder for stage, folder in own.items() if folder})
+
+
+def _read_person(inputs: SheetInputs, verdict: Mapping[str, Any], are_apart: bool) -> Contents:
+    number = verdict["person"]
+    bodies = [Body.load(path) for path in sorted(inputs.bodies.glob("estimate_*.npz"))]
     return Contents(
         video=verdict["video"],
-        subject=verdict["subject"] or None,
+        person=number if are_apart else None,
+        subject=(number == MAIN_PERSON and verdict["subject"]) or None,
         code=verdict["code"],
         reason=verdict["reason"],
         facts=list(_facts(verdict, bodies)),
-        numbers=list(_numbers(inputs.statistics)),
-        frames=_frames(inputs, bodies),
+        numbers=list(_numbers(inputs.statistics, number)),
+        frames=_frames(inputs, number, bodies),
         bodies=bodies,
     )
 
@@ -119,9 +139,7 @@ def typical_body(bodies: Sequence[Body]) -> Body:
     return sorted(bodies, key=volume_m3)[(len(bodies) - 1) // 2]
 
 
-def _facts(
-    verdict: Mapping[str, str | int | None], bodies: Sequence[Body]
-) -> Iterator[tuple[str, str]]:
+def _facts(verdict: Mapping[str, Any], bodies: Sequence[Body]) -> Iterator[tuple[str, str]]:
     if sampled := verdict.get("frames_sampled"):
         yield "frames", f"{sampled} sampled, {verdict.get('frames_used') or 0} used"
     if verdict.get("estimates"):
@@ -136,16 +154,19 @@ def _facts(
         yield "scale", _SCALES[str(scale)]
 
 
-def _numbers(statistics: Path) -> Iterator[Number]:
+def _numbers(statistics: Path, person: int) -> Iterator[Number]:
     with statistics.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
+            if row["person"] != str(person) or not row["50%"]:
+                continue
             median, low, high = (float(row[column]) for column in ("50%", "low", "high"))
             yield Number(row["measurement"], row["unit"], median, low, high)
 
 
-def _frames(inputs: SheetInputs, bodies: Sequence[Body]) -> list[SheetFrame]:
+def _frames(inputs: SheetInputs, person: int, bodies: Sequence[Body]) -> list[SheetFrame]:
     with inputs.keypoints_table.open(encoding="utf-8", newline="") as file:
-        rows = {row["frame"]: row for row in csv.DictReader(file)}
+        own = (row for row in csv.DictReader(file) if row["person"] in ("", str(person)))
+        rows = {row["frame"]: row for row in own}
     owner = {str(frame): n for n, body in enumerate(bodies) for frame in body.frames}
     stages_done = (Outcome.read(inputs.silhouettes).is_ok, bool(bodies))
     return [

@@ -1,4 +1,4 @@
-"""The top of a contact sheet: whose video it is, what became of it, and the numbers."""
+"""The top of what a sheet says of a person: the video, what became of it, and the numbers."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from tapeless.pictures.lettering import (
     wrap,
 )
 from tapeless.pictures.tapes import tapes_around
+from tapeless.units import UNITS
 
 _GAP_PX = 56
 _TABLE_PX = 500
@@ -30,6 +31,11 @@ _TABLE_HEAD_PX = 40
 _ROW_PX = (40, 72)
 """Lowest and highest row of the table."""
 _TALLEST_PX = 3000
+_LARGE = ("height", "chest", "waist", "hips", "mass")
+"""The measurements beside the figure; all others stand below it, smaller."""
+_SMALL_COLUMNS = 3
+_SMALL_ROW_PX = 30
+_SYMBOLS = {"ratio": "", "m2": "m²", "kg_m2": "kg/m²"}
 
 
 class Column:
@@ -62,15 +68,18 @@ class Column:
 
 
 def draw_header(contents: Contents, width: int) -> Image.Image:
-    """The header at a width in px; a measured video's has the numbers and the body."""
+    """The header at a width in px; a measured person's has the numbers and the body."""
     if not contents.is_measured:
         return _draw_story(contents, width)
     story = _draw_story(contents, width - _TABLE_PX - _FIGURE_PX - 2 * _GAP_PX)
-    table = _draw_table(contents.numbers)
-    height = max(story.height, table.height, _FIGURE_HEIGHT_PX)
-    header = Image.new("RGB", (width, height), PAPER)
+    table = _draw_table([number for number in contents.numbers if number.measurement in _LARGE])
+    others = [number for number in contents.numbers if number.measurement not in _LARGE]
+    top = max(story.height, table.height, _FIGURE_HEIGHT_PX)
+    rows = -(-len(others) // _SMALL_COLUMNS)
+    header = Image.new("RGB", (width, top + (rows and _GAP_PX + rows * _SMALL_ROW_PX)), PAPER)
     header.paste(story, (0, 0))
     header.paste(table, (story.width + _GAP_PX, 0))
+    _write_others(ImageDraw.Draw(header), others, (top + _GAP_PX, width, rows))
     if contents.bodies:
         body = typical_body(contents.bodies)
         figure = draw_figure(body, tapes_around(body), (_FIGURE_PX, _FIGURE_HEIGHT_PX))
@@ -81,6 +90,8 @@ def draw_header(contents: Contents, width: int) -> Image.Image:
 def _draw_story(contents: Contents, width: int) -> Image.Image:
     column = Column(width)
     column.write(contents.video, font(40, bold=True), INK, max_lines=3, leading=1.2)
+    if contents.person is not None:
+        column.write(f"person {contents.person}", font(28), INK)
     column.y += 10
     _draw_status(column, contents)
     if contents.reason is not None:
@@ -114,6 +125,43 @@ def _draw_status(column: Column, contents: Contents) -> None:
     column.y += 34
 
 
+def _write_others(
+    draw: ImageDraw.ImageDraw, numbers: Sequence[Number], place: tuple[int, int, int]
+) -> None:
+    """Writes numbers in columns, one below the other; `place` is top, width and rows."""
+    top, width, rows = place
+    face, value, small = font(17), font(18, bold=True), font(14)
+    column_px = (width - _GAP_PX * (_SMALL_COLUMNS - 1)) // _SMALL_COLUMNS
+    for position, number in enumerate(numbers):
+        column, row = divmod(position, rows)
+        left, y = column * (column_px + _GAP_PX), top + (row + 0.5) * _SMALL_ROW_PX
+        line_y = top + row * _SMALL_ROW_PX
+        draw.line([(left, line_y), (left + column_px, line_y)], fill=RULE)
+        label = printable(number.measurement.replace("_", " "))
+        draw.text((left, y), label, font=face, fill=INK, anchor="lm")
+        right = left + round(0.58 * column_px)
+        text, unit = _texts(number)
+        draw.text((right, y), text, font=value, fill=INK, anchor="rm")
+        draw.text((right + 6, y + 2), unit, font=small, fill=MUTED, anchor="lm")
+        interval = _interval(number)
+        draw.text((left + column_px, y), interval, font=face, fill=MUTED, anchor="rm")
+
+
+def _texts(number: Number) -> tuple[str, str]:
+    """A number and its unit, as they are written; a ratio has no unit."""
+    unit = _SYMBOLS.get(number.unit, number.unit)
+    return f"{number.median:.{_digits(number)}f}", unit
+
+
+def _interval(number: Number) -> str:
+    digits = _digits(number)
+    return f"{number.low:.{digits}f} – {number.high:.{digits}f}"
+
+
+def _digits(number: Number) -> int:
+    return next((unit.decimals for unit in UNITS.values() if unit.report == number.unit), 1)
+
+
 def _draw_table(numbers: Sequence[Number]) -> Image.Image:
     lowest, highest = _ROW_PX
     room = (_FIGURE_HEIGHT_PX - _TABLE_HEAD_PX) // max(1, len(numbers))
@@ -131,8 +179,8 @@ def _draw_table(numbers: Sequence[Number]) -> Image.Image:
         y = top + row_height / 2
         label = printable(number.measurement.replace("_", " "))
         draw.text((0, y), label, font=name, fill=INK, anchor="lm")
-        draw.text((median_right, y), f"{number.median:.1f}", font=value, fill=INK, anchor="rm")
-        draw.text((unit_left, y + 3), number.unit, font=small, fill=MUTED, anchor="lm")
-        interval = f"{number.low:.1f} – {number.high:.1f}"
-        draw.text((interval_right, y), interval, font=name, fill=MUTED, anchor="rm")
+        text, unit = _texts(number)
+        draw.text((median_right, y), text, font=value, fill=INK, anchor="rm")
+        draw.text((unit_left, y + 3), unit, font=small, fill=MUTED, anchor="lm")
+        draw.text((interval_right, y), _interval(number), font=name, fill=MUTED, anchor="rm")
     return table
