@@ -16,7 +16,7 @@ from rattler import MatchSpec
 from tapeless.sources import find_sources
 
 ROOT = Path(__file__).parents[2]
-ENVIRONMENTS = sorted((ROOT / "envs").glob("*.yaml"))
+ENVIRONMENTS = sorted([*(ROOT / "envs").glob("*.yaml"), *(ROOT / "benchmarks/envs").glob("*.yaml")])
 DISTRIBUTIONS = {
     "PIL": "pillow",
     "cv2": "opencv-contrib-python",
@@ -53,22 +53,26 @@ def locked() -> dict[str, str]:
 def users() -> dict[Path, set[Path]]:
     """Scripts by the environment that their rules name."""
     found: dict[Path, set[Path]] = {}
-    for rules in (ROOT / "rules").glob("*.smk"):
-        for rule in re.split(r"^rule ", rules.read_text(encoding="utf-8"), flags=re.MULTILINE)[1:]:
-            script = re.search(r'script:\s+"\.\./(.+)"', rule)
-            environment = re.search(r'conda:\s+"\.\./(.+)"', rule)
+    files = [*(ROOT / "rules").glob("*.smk"), *(ROOT / "benchmarks").glob("*.smk")]
+    for rules in (*files, ROOT / "benchmarks" / "Snakefile"):
+        text = rules.read_text(encoding="utf-8")
+        for rule in re.split(r"^ *rule ", text, flags=re.MULTILINE)[1:]:
+            script = re.search(r'script:\s+"(.+)"', rule)
+            environment = re.search(r'conda:\s+"(.+)"', rule)
             if script and environment:
-                found.setdefault(ROOT / environment[1], set()).add(ROOT / script[1])
+                of_script, of_environment = (rules.parent / m[1] for m in (script, environment))
+                found.setdefault(of_environment.resolve(), set()).add(of_script.resolve())
     return found
 
 
 def imports(script: Path) -> set[str]:
     """Distributions that a script needs, itself or through the library."""
     modules: set[str] = set()
-    for path in (script, *find_sources(script)):
+    for path in (script, *find_sources(script, ROOT / "scripts")):
         if path.suffix == ".py":
             modules |= _imported(ast.parse(path.read_text(encoding="utf-8")))
     modules -= set(sys.stdlib_module_names) | {"tapeless", "snakemake"}  # it brings itself along
+    modules -= {path.stem for path in script.parent.glob("*.py")}
     return {DISTRIBUTIONS.get(module, module) for module in modules}
 
 
