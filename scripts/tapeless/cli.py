@@ -13,13 +13,14 @@ import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import yaml
 
 from tapeless import __version__
 from tapeless.doctor.commands import doctor, pin_images
+from tapeless.units import UNITS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,22 +131,35 @@ def _read_report(path: Path) -> pd.DataFrame:
 
 
 def _echo_table(table: pd.DataFrame) -> None:
-    """Prints a table with a group of rows for each video; low and high as one column."""
-    number = "{:.1f}".format
-    shown = table[["video", "measurement", "unit"]].copy()
-    shown["measured"] = table["measured"].map(number)
-    shown["95 % interval"] = table["low"].map(number) + " - " + table["high"].map(number)
+    """Prints a table with a group of rows for each person; low and high as one column."""
+
+    def shown_as(column: str, form: str = ".") -> list[str]:
+        return [
+            f"{value:{form}{decimals[unit]}f}"
+            for value, unit in zip(table[column], table["unit"], strict=True)
+        ]
+
+    decimals = {unit.report: unit.decimals for unit in UNITS.values()}
+    shown = table[["measurement", "unit"]].assign(measured=shown_as("measured"))
+    lows, highs = shown_as("low"), shown_as("high")
+    shown["95 % interval"] = [f"{low} - {high}" for low, high in zip(lows, highs, strict=True)]
     if "true" in table:
-        shown["true"] = table["true"].map(number)
-        shown["error"] = table["error"].map("{:+z.1f}".format)
+        shown["true"] = shown_as("true")
+        shown["error"] = shown_as("error", "+z.")
         shown["error %"] = (100 * table["error"] / table["true"]).map("{:+z.1f}".format)
-    for video, rows in shown.groupby("video", sort=False):
-        click.echo(f"{video}\n{rows.drop(columns='video').to_string(index=False)}\n")
+    for who, rows in shown.groupby(table.apply(_who, axis=1), sort=False):
+        click.echo(f"{who}\n{rows.to_string(index=False)}\n")
 
 
 def _echo_rejected(summary: pd.DataFrame) -> None:
-    for row in summary[summary["status"] == "rejected"].itertuples():
-        click.echo(f"{row.video}: rejected ({row.code}). {row.reason}")
+    for _, row in summary[summary["status"] == "rejected"].iterrows():
+        click.echo(f"{_who(row)}: rejected ({row['code']}). {row['reason']}")
+
+
+def _who(row: pd.Series[Any]) -> str:
+    """The video, and the number of a person who is not its first."""
+    person = row.get("person", "1")
+    return str(row["video"]) if person == "1" else f"{row['video']}, person {person}"
 
 
 def _shown(path: Path) -> str:

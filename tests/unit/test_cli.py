@@ -60,6 +60,40 @@ def test_show_prints_each_measurement_with_its_interval(results: Path) -> None:
     assert ["mass", "kg", "63.1", "60.0", "-", "67.0"] in lines
 
 
+def test_show_tells_the_people_of_a_video_apart(tmp_path: Path) -> None:
+    pd.DataFrame(
+        {
+            "video": ["pair", "pair"],
+            "person": [1, 2],
+            "measurement": ["waist_to_height"] * 2,
+            "unit": ["ratio"] * 2,
+            "50%": [0.4712, 0.5],
+            "low": [0.45, 0.48],
+            "high": [0.49, 0.52],
+        }
+    ).to_csv(tmp_path / "measurements.csv")
+    pd.DataFrame(
+        {
+            "video": ["pair"] * 3,
+            "person": [1, 2, 3],
+            "status": ["measured", "measured", "rejected"],
+            "code": [None, None, "too_few_frames"],
+            "reason": [None, None, "Hidden."],
+        }
+    ).to_csv(tmp_path / "summary.csv")
+
+    lines = call("show", tmp_path).output.splitlines()
+
+    assert [line for line in lines if line.startswith("pair")] == [
+        "pair",
+        "pair, person 2",
+        "pair, person 3: rejected (too_few_frames). Hidden.",
+    ]
+    assert ["waist_to_height", "ratio", "0.471", "0.450", "-", "0.490"] in [
+        line.split() for line in lines
+    ]
+
+
 def test_show_lists_a_rejected_video_with_its_reason_only(results: Path) -> None:
     lines = [line for line in call("show", results).output.splitlines() if "hall" in line]
     assert lines == ["hall: rejected (no_person). Nobody was found."]
