@@ -13,6 +13,17 @@ from typing import TYPE_CHECKING
 import cv2
 import numpy as np
 import pandas as pd
+from variants import (
+    AS_IN_A_RUN,
+    BOTH,
+    CLOSEST,
+    DISTANCE,
+    EXACT_OUTLINE,
+    NO_HEIGHT,
+    OBJECT,
+    TRUE_LENS,
+    VIEWS,
+)
 
 from tapeless.bodies import Body
 from tapeless.images import read_grey
@@ -26,16 +37,6 @@ from tapeless.synthetic import Camera
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
-
-AS_IN_A_RUN = "as in a run"
-EXACT_OUTLINE = "exact outline"
-TRUE_LENS = "true lens"
-BOTH = "exact outline, true lens"
-NO_HEIGHT = "no height"
-DISTANCE = "no height, but distance and lens"
-OBJECT = "no height, but an object beside the person"
-CLOSEST = "closest body of the fit's space"
-VIEWS = "{} frames"
 
 
 def with_exact_outlines(frames: Sequence[Frame], masks: Path, table: pd.DataFrame) -> list[Frame]:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
-from ablate_fit import AS_IN_A_RUN, VIEWS
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from score_accuracy import GIVEN, TAPELESS
+from variants import AS_IN_A_RUN, VIEWS
 
 from tapeless.logs import job_log
 from tapeless.measurements import load_table

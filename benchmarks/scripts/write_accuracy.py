@@ -6,13 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from ablate_fit import AS_IN_A_RUN
+from calibrate_intervals import BACKEND, FRONT, TURN
 from draw_accuracy import with_people
 from page import DASH, amount, fill, markdown, percent, share, written
 from scipy.stats import binom
 from score_accuracy import AVERAGE, AVERAGE_OF_SEX, GIVEN, NOT_GIVEN, TAPELESS, given_height_sd
+from variants import AS_IN_A_RUN
 
 from tapeless import __version__
+from tapeless.bodies import SCALES
+from tapeless.intervals import load_uncertainty, relative_sd_of
 from tapeless.logs import job_log
 from tapeless.measurements import Measurement, load_table
 from tapeless.population import BMI_RANGE, STATURE_RANGE_M
@@ -20,7 +23,6 @@ from tapeless.population import BMI_RANGE, STATURE_RANGE_M
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-TURN, FRONT = "turn", "front"
 RECORDS: Mapping[str, Measurement] = {record.name: record for record in load_table().measurements}
 
 
@@ -279,6 +281,17 @@ def repeatability_table(evidence: Evidence, repeated: Sequence[str]) -> str:
     return markdown(pd.DataFrame(rows))
 
 
+def uncertainty_table(repeated: Sequence[str]) -> str:
+    """What is wrong with all estimates of a video alike, by what the size rests on."""
+    known = load_uncertainty()
+    rows = []
+    for name in repeated:
+        quantity = RECORDS[name].quantity
+        sds = {s: relative_sd_of(known, BACKEND, name, quantity, s) for s in SCALES}
+        rows.append({"": name, **{f"`{s}`": written("{:.1f} %", 100)(sd) for s, sd in sds.items()}})
+    return markdown(pd.DataFrame(rows))
+
+
 def spans_table(spans: pd.DataFrame, repeated: Sequence[str]) -> str:
     """What different spans of a recording say."""
     if spans.empty:
@@ -350,6 +363,7 @@ def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
         "cohorts": cohort_table(evidence, config),
         "films": films_table(evidence),
         "checks": flags_table(evidence),
+        "uncertainty": uncertainty_table(repeated),
         "turn": accuracy_table(evidence, TURN, GIVEN),
         "unknown": accuracy_table(evidence, TURN, NOT_GIVEN),
         "front": front_table(evidence),

@@ -1,0 +1,11 @@
+"""What the variants of the fit are called, in the tables of a run and on the page."""
+
+AS_IN_A_RUN = "as in a run"
+EXACT_OUTLINE = "exact outline"
+TRUE_LENS = "true lens"
+BOTH = "exact outline, true lens"
+NO_HEIGHT = "no height"
+DISTANCE = "no height, but distance and lens"
+OBJECT = "no height, but an object beside the person"
+CLOSEST = "closest body of the fit's space"
+VIEWS = "{} frames"
