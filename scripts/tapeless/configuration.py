@@ -51,6 +51,12 @@ def with_defaults(config: Mapping[str, Any], schema: Schema) -> dict[str, Any]:
 
 
 def _read_text(value: object, schema: Schema) -> object:
+    if isinstance(value, list):
+        return [_read_text(item, schema.get("items", {})) for item in value]
+    if isinstance(value, Mapping) and (parts := schema.get("properties")):
+        return {key: _read_text(item, parts.get(key, {})) for key, item in value.items()}
+    if "type" not in schema:
+        return value
     if not isinstance(value, str) or ("string" in schema["type"] and value != "null"):
         return value
     try:
@@ -181,6 +187,8 @@ def _describe_demand(error: ValidationError) -> str:
             return _describe_range(schema)
         case "exclusiveMinimum":
             return f"more than {demand}"
+        case "minItems" | "maxItems":
+            return f"a list of {demand}"
         case "minLength":
             return "given"
         case "required":

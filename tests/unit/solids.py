@@ -41,6 +41,32 @@ def stack(heights, half_width, half_depth, *, across=0.0, corners=720) -> Solid:
     return vertices, np.concatenate(faces)
 
 
+def rod(start, end, radii, *, corners=120) -> Solid:
+    """A closed round rod from one point to another, with these radii on the way."""
+    start, end = np.array(start, float), np.array(end, float)
+    axis = (end - start) / np.linalg.norm(end - start)
+    aside = np.cross(axis, np.eye(3)[np.abs(axis).argmin()])
+    aside /= np.linalg.norm(aside)
+    length = np.linalg.norm(end - start)
+    vertices, faces = stack(np.linspace(0, length, len(radii)), radii, radii, corners=corners)
+    return vertices @ np.stack([np.cross(axis, aside), axis, aside]) + start, faces
+
+
+def torus(radius: float, thickness: float, *, corners=360) -> Solid:
+    """A closed ring around the y axis; `radius` is that of the middle of its tube."""
+    angle = np.linspace(0, 2 * np.pi, corners, endpoint=False)
+    around, along = np.meshgrid(angle, angle, indexing="ij")
+    reach = radius + thickness * np.cos(along)
+    vertices = np.stack(
+        [reach * np.sin(around), thickness * np.sin(along), reach * np.cos(around)], axis=-1
+    ).reshape(-1, 3)
+    here = np.arange(corners**2).reshape(corners, corners)
+    right, up = np.roll(here, -1, 0), np.roll(here, -1, 1)
+    corner = np.roll(right, -1, 1)
+    quads = [here, right, corner], [here, corner, up]
+    return vertices, np.concatenate([np.stack(quad, axis=-1).reshape(-1, 3) for quad in quads])
+
+
 def blocks(solid_cells: Sequence[tuple[slice, slice, slice]], edge: float) -> Solid:
     """A closed surface around cubes of a grid, given as boxes of whole cells (x, y, z)."""
     grid = np.zeros((40, 40, 40), bool)

@@ -40,6 +40,13 @@ def test_every_measurement_and_code_is_on_its_page() -> None:
     assert all(f"`{code}`" in rejections for code in REJECTION_CODES)
 
 
+def test_every_measurement_has_a_picture_of_where_it_lies() -> None:
+    pictures = {path.stem: path for path in (DOCS / "images" / "measurements").glob("*.png")}
+
+    assert set(pictures) == {record.name for record in load_table().measurements}
+    assert sum(path.stat().st_size for path in pictures.values()) < 1.5e6
+
+
 def test_every_column_and_array_is_explained() -> None:
     text = (DOCS / "data-files.md").read_text(encoding="utf-8")
     names = {*VERDICT_COLUMNS, *STATISTICS_COLUMNS, *KEYPOINTS_COLUMNS, *FINDING_COLUMNS}

@@ -1,0 +1,179 @@
+"""The user's own measurements: what they measure, and what is said of mistakes before a run."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from solids import as_body, stack, table_for
+from test_measuring import circle, mannequin
+
+from tapeless.bodies import Body
+from tapeless.configuration import find_config_faults, with_defaults
+from tapeless.custom_measurements import find_custom_faults
+from tapeless.measurements import load_table, measure
+
+SCHEMA = yaml.safe_load(
+    (Path(__file__).parents[2] / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
+)
+BELLY = {"name": "belly", "definition": "Taut girth at the navel.", "kind": "girth", "at": "navel"}
+FOREARM = {
+    "name": "mid_forearm",
+    "definition": "Taut girth midway along the forearm.",
+    "kind": "girth",
+    "bone": "forearm",
+    "share": 0.5,
+}
+
+
+@pytest.fixture(scope="module")
+def body() -> Body:
+    return mannequin()
+
+
+def value_of(body: Body, record: dict[str, Any]) -> float:
+    return measure(body, load_table(custom=[record])).values[record["name"]]
+
+
+def test_the_users_measurements_come_after_all_others() -> None:
+    own, names = (
+        [record.name for record in load_table(custom=custom).measurements]
+        for custom in ([], [BELLY, FOREARM])
+    )
+
+    assert names == [*own, "belly", "mid_forearm"]
+
+
+def test_a_girth_lies_at_a_landmark_or_between_two_or_across_a_bone(body: Body) -> None:
+    at = value_of(body, BELLY)
+    between = value_of(body, {**_without(BELLY, "at"), "between": ["crotch", "navel"], "share": 1})
+
+    assert between == pytest.approx(at) == pytest.approx(measure(body).values["waist"])
+    assert value_of(body, FOREARM) == pytest.approx(circle(0.0325), rel=1e-3)
+    at_elbow = {**_without(FOREARM, "share"), "at": "elbow"}
+    assert value_of(body, at_elbow) == pytest.approx(circle(0.04), rel=2e-2)
+
+
+def test_lines_go_through_landmarks_and_joints(body: Body) -> None:
+    def line(kind: str, *through: str) -> float:
+        record = {"name": "x", "definition": "A line.", "kind": kind, "through": list(through)}
+        return value_of(body, record)
+
+    assert line("height", "knee") == pytest.approx(0.47)
+    assert line("height", "knee", "ankle") == pytest.approx(0.38)
+    assert line("distance", "shoulder", "elbow", "wrist") == pytest.approx(0.55)
+    assert line("distance", "left_hip", "right_hip") == pytest.approx(0.2)
+    assert line("path", "navel", "crotch") >= line("distance", "navel", "crotch") - 1e-9
+
+
+def test_a_record_knows_its_quantity_and_its_columns() -> None:
+    girth, breadth = load_table(
+        custom=[
+            BELLY,
+            {
+                "name": "hip_breadth",
+                "definition": "Straight from hip to hip.",
+                "kind": "distance",
+                "through": ["left_hip", "right_hip"],
+                "quantity": "breadth",
+            },
+        ]
+    ).measurements[-2:]
+
+    assert (girth.quantity, girth.si_column, girth.report_column) == (
+        "girth",
+        "belly_m",
+        "belly_cm",
+    )
+    assert (breadth.quantity, breadth.power) == ("breadth", 1)
+
+
+def test_what_a_body_does_not_tell_is_flagged_and_stops_nothing() -> None:
+    tube = as_body(stack([0, 0.9, 1.8], 0.15, 0.15, corners=24))
+    table = table_for(tube, {"bust": 1.3, "navel": 1.1, "crotch": 0.8})
+    own = load_table(custom=[FOREARM]).measurements[-1]
+
+    result = measure(tube, replace(table, measurements=(*table.measurements, own)))
+
+    assert result.flags["mid_forearm"] == "cannot_tell"
+    assert result.values["waist"] > 0.9
+
+
+def _without(record: dict[str, Any], key: str) -> dict[str, Any]:
+    return {name: value for name, value in record.items() if name != key}
+
+
+MISTAKES = [
+    ({"name": "waist"}, "has a name that is taken already"),
+    ({"name": "frames"}, "has a name that is taken already"),
+    ({"at": "navle"}, r"has an unknown landmark navle \(did you mean navel\?\)"),
+    ({"at": "42"}, r"has an unknown landmark 42 \(known: "),
+    ({"bone": "femur", "share": 0.5, "at": None}, r"has an unknown bone femur \(known: neck"),
+    ({"at": None}, "must say where the girth lies: at, or between with share, or bone"),
+    ({"between": ["navel", "bust"], "share": 0.5}, "must say where the girth lies"),
+    ({"at": None, "between": ["navel", "bust"]}, "has between, which goes with share"),
+    ({"bone": "forearm", "share": 0.5}, "has bone, which goes with either share or at"),
+    ({"through": ["navel"]}, "is a girth, which has no key through"),
+    ({"quantity": "length"}, "is a girth, so that its quantity is girth, not length"),
+    ({"kind": "path"}, "is a path, which has no key at; write through"),
+    ({"kind": "path", "at": None, "through": ["navel"]}, "must go through 2 to 19 landmarks"),
+    ({"kind": "height", "at": None}, "must go through 1 to 2 landmarks"),
+    (
+        {"kind": "height", "at": None, "through": ["navel"], "quantity": "girth"},
+        "quantity is length or breadth, not girth",
+    ),
+]
+
+
+@pytest.mark.parametrize(("change", "message"), MISTAKES)
+def test_a_mistake_is_said_with_the_record_it_is_in(change: dict[str, Any], message: str) -> None:
+    record = {key: value for key, value in {**BELLY, **change}.items() if value is not None}
+
+    with pytest.raises(ValueError, match=message) as caught:
+        load_table(custom=[FOREARM, record])
+    assert f"measurements.custom.1 ({record['name']})" in str(caught.value)
+
+
+def test_two_records_of_one_name_are_a_mistake() -> None:
+    assert find_custom_faults([BELLY, BELLY]) == [
+        "measurements.custom.1 (belly) has a name that is taken already; choose another one"
+    ]
+
+
+def test_mistakes_are_reported_before_a_run_with_all_others() -> None:
+    config = {"measurements": {"custom": [{**BELLY, "at": "navle"}]}, "sampling": {"start_s": -1}}
+
+    faults = find_config_faults(with_defaults(config, SCHEMA), SCHEMA)
+
+    assert len(faults) == 2
+    assert any("navle" in fault for fault in faults)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"name": "9 lives"}, "measurements.custom.0.name must be small letters"),
+        ({"kind": "sum"}, "measurements.custom.0.kind must be one of girth, path"),
+        ({"above": "navel"}, "unknown key measurements.custom.0.above"),
+        ({"share": 2}, "measurements.custom.0.share must be from 0 to 1"),
+        ({"between": ["navel"]}, "measurements.custom.0.between must be a list of 2"),
+    ],
+)
+def test_a_record_of_another_form_is_a_fault_of_the_configuration(
+    change: dict[str, Any], message: str
+) -> None:
+    config = with_defaults({"measurements": {"custom": [{**BELLY, **change}]}}, SCHEMA)
+
+    assert [fault for fault in find_config_faults(config, SCHEMA) if message in fault]
+
+
+def test_numbers_in_a_record_may_come_from_the_command_line_as_text() -> None:
+    records = [{**FOREARM, "share": "0.5"}]
+
+    config = with_defaults({"measurements": {"contours": "true", "custom": records}}, SCHEMA)
+
+    assert config["measurements"]["custom"][0]["share"] == 0.5
+    assert find_config_faults(config, SCHEMA) == []
