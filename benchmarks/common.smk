@@ -28,5 +28,9 @@ os.environ.setdefault("ANNY_CACHE_DIR", str(Path("resources/anny").absolute()))
 
 
 def sources_of(script):
-    """The library files behind a script of the benchmark, so that an edit reruns what needs it."""
-    return find_sources(Path(workflow.basedir) / script, LIBRARY)
+    """The files behind a script of the benchmark, so that an edit reruns what needs it: other
+    scripts that it imports, and what they all rest on in the library."""
+    path = Path(workflow.basedir) / script
+    scripts = find_sources(path, path.parent)
+    library = {file for each in (path, *scripts) for file in find_sources(each, LIBRARY)}
+    return sorted({*scripts, *library})

@@ -13,12 +13,15 @@ import pytest
 import yaml
 
 from tapeless.checks.table import TABLE_FILE, load_checks
+from tapeless.images import write_image
 from tapeless.intervals import interval, load_uncertainty
 from tapeless.measurements import load_table
+from tapeless.shape.anny import Frame
 from tapeless.synthetic import Shot
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "scripts"))
 
+from ablate_fit import evenly, with_exact_outlines
 from calibrate_intervals import (
     needed_sd,
     quantile,
@@ -156,6 +159,31 @@ def test_what_was_seen_is_shared_and_not_copied(tmp_path: Path) -> None:
     (seen / "frame.png").write_bytes(b"picture")
     share(seen, tmp_path / "other")
     assert (tmp_path / "other/frame.png").samefile(seen / "frame.png")
+
+
+# other input for the fit
+
+
+def seen(count: int) -> list[Frame]:
+    return [
+        Frame(f"frame_{n:06d}", np.zeros((25, 3)), np.zeros((6, 4), np.uint8))
+        for n in range(1, count + 1)
+    ]
+
+
+def test_fewer_frames_still_see_the_whole_turn() -> None:
+    chosen = [frame.name for frame in evenly(seen(24), 4)]
+    assert chosen == ["frame_000001", "frame_000007", "frame_000013", "frame_000019"]
+
+
+def test_exact_outlines_are_those_of_the_frame_of_the_video(tmp_path: Path) -> None:
+    for number, grey in ((3, 100), (4, 255)):
+        mask = np.full((12, 8), grey, np.uint8)
+        write_image(tmp_path / f"frame_{number:06d}.png", mask)
+    table = pd.DataFrame({"frame": ["frame_000001", "frame_000002"], "source_frame": [2, 3]})
+    exact = with_exact_outlines(seen(2), tmp_path, table)
+    assert [frame.silhouette.shape for frame in exact] == [(6, 4), (6, 4)]
+    assert [int(frame.silhouette.mean()) for frame in exact] == [100, 255]
 
 
 # scores
