@@ -7,6 +7,7 @@ import shutil
 import sys
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pandas as pd
 import pytest
@@ -21,6 +22,8 @@ from tapeless.synthetic import Shot
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "scripts"))
 
+import draw_accuracy
+import write_accuracy
 from ablate_fit import evenly, with_exact_outlines
 from calibrate_intervals import (
     needed_sd,
@@ -47,6 +50,7 @@ from score_accuracy import (
 from score_cost import cost_per_stage, read_costs
 from score_repeatability import repeatability_of
 from share_sight import share
+from variants import AS_IN_A_RUN
 from write_accuracy import Evidence, accuracy_table, front_table, judge
 
 CONFIG = yaml.safe_load(
@@ -435,6 +439,71 @@ def test_missed_targets_are_called_missed(
     assert verdicts["turn, height given: every interval covers 92 to 98 %"].is_met is False
     assert verdicts["turn, height not given: every interval covers 92 to 98 %"].is_met is None
     assert verdicts["spans of one recording: waist within 15 mm"].reached == "10 mm over 2 spans"
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """The tables of a run on four people, measured 1 % too large; no recording, one rejection."""
+    names = [f"adult_{number:02d}" for number in range(1, 5)]
+    sizes = {name: np.linspace(1.5, 1.9, 4) for name in RECORDS}
+    truth = pd.DataFrame({"adult": names, "sex": ["female", "male"] * 2, **sizes, "mass": 70.0})
+    takes = ("turn", "front", "loose")
+    films = pd.DataFrame(
+        {"video": f"{name}-{take}", "adult": name, "take": take, "height_px": 960}
+        | {"vertical_fov_degrees": 50.0, "height_m": 1.2, "distance_m": 3.0, "hair_m": 0.0}
+        | {"turn_degrees": 360 if take == "turn" else 0, "clutter": take == "front"}
+        | {"looseness_m": 0.01 if take == "loose" else 0.0}
+        for name in names
+        for take in takes
+    )
+    average = pd.DataFrame({"who": ["adult", "female", "male"], **dict.fromkeys(RECORDS, 1.7)})
+    own = films[["video", "adult", "take"]].merge(truth.drop(columns="sex"))
+    own = own.melt(["video", "adult", "take"], var_name="measurement", value_name="true")
+    own = own.assign(method=TAPELESS, height=GIVEN, measured=1.01 * own["true"])
+    own = own.assign(low=0.98 * own["true"], high=1.04 * own["true"])
+    unknown = own[own["take"] == "turn"].assign(height=NOT_GIVEN)
+    errors = add_coverage(pd.concat([own, unknown, errors_of_averages(average, truth)]), 0.005)
+    summary = films[["video"]].assign(status="measured", code=None, flags=None)
+    summary.loc[0, ["status", "code", "flags"]] = ["rejected", "no_fit", "no_turn;too_far"]
+    measured = own.assign(subject=own["adult"])[["video", "subject", "measurement", "measured"]]
+    ablation = own.assign(variant=AS_IN_A_RUN, frames=24)
+    tables = {
+        "errors": errors,
+        "scores": scores_of(errors),
+        "truth": truth,
+        "films": films,
+        "summary": summary,
+        "summary_unknown": summary[summary["video"].str.endswith("turn")],
+        "repeatability": repeatability_of(measured),
+        "spans": pd.DataFrame(columns=["measurement", "video", "measured"]),
+        "truth_of_calibration": truth,
+        "ablation": pd.concat([ablation, ablation.assign(variant="8 frames")]),
+    }
+    folder = tmp_path_factory.mktemp("run")
+    paths = {name: folder / f"{name}.csv" for name in tables}
+    for name, table in tables.items():
+        table.to_csv(paths[name], index=False)
+    return paths
+
+
+def test_the_page_is_filled_with_what_a_run_measured(run: dict[str, Path], tmp_path: Path) -> None:
+    inputs = {name: path for name, path in run.items() if name != "ablation"}
+    template = Path(__file__).parents[2] / "benchmarks" / "pages" / "accuracy.md"
+    write_accuracy.main(inputs, [run["ablation"]], template, tmp_path / "page.md", CONFIG)
+    page = (tmp_path / "page.md").read_text(encoding="utf-8")
+    assert "{" not in page
+    assert "nan" not in page
+    assert "| waist | +17 mm | **17 mm** | 1.0 % |" in page
+    assert "| turn, height given | 4 | 3 | no_fit 1 | no_turn 1, too_far 1 |" in page
+    assert "| they, in clothes 10 mm off the skin | 4 |" in page
+    assert "spans of one recording: waist within 15 mm | 0 spans measured | not measured |" in page
+    assert "recording was not there" in page
+
+
+def test_the_plots_are_drawn(run: dict[str, Path], tmp_path: Path) -> None:
+    plots = {name: tmp_path / f"{name}.png" for name in ("agreement", "build", "size", "views")}
+    draw_accuracy.main(run, [run["ablation"]], plots, drawn=["waist", "mass"], take="turn")
+    assert all(cv2.imread(str(plot)).std() > 5 for plot in plots.values())
 
 
 def test_errors_have_the_unit_of_their_measurement() -> None:
