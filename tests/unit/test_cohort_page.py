@@ -157,7 +157,7 @@ def test_people_of_one_video_are_counted_apart(tmp_path: Path) -> None:
     text = text_of(page(tmp_path, pair))
 
     assert "1 video, in which 2 people were to be measured: 2 measured, 0 rejected" in text
-    assert "They show 1 person who has a name in the sheet." in text
+    assert "They show 1 person who has a name in the sheet. The numbers" in text
 
 
 def test_nobody_measured_is_a_page_too(tmp_path: Path) -> None:
