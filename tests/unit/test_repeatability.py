@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 
+from measure_norms import measure_norms
 from tapeless.measurements import load_table
 from tapeless.norms import find_norm, load_norms
 from tapeless.repeatability import analyse
@@ -115,6 +116,17 @@ def test_norms_are_those_of_adults() -> None:
     assert height.means["female"] == pytest.approx(1.63, abs=0.02)
     assert height.means["male"] == pytest.approx(1.76, abs=0.02)
     assert height.sd == pytest.approx(0.07, abs=0.01)  # of one sex; 0.09 over both
+
+
+def test_norms_are_made_by_measuring_adults_of_the_population() -> None:
+    rows = measure_norms(4)
+
+    assert [(row["measurement"], row["sex"]) for row in rows] == [
+        (name, sex) for name in load_norms() for sex in ("female", "male")
+    ]
+    for row in rows:
+        norm = load_norms()[row["measurement"]]
+        assert abs(float(row["mean"]) - norm.means[row["sex"]]) < 4 * norm.sds[row["sex"]]
 
 
 def test_shapys_own_have_the_norm_of_their_namesakes_and_those_of_users_none() -> None:
