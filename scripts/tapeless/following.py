@@ -9,7 +9,7 @@ kinds are named here, to be left out rather than guessed.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +26,9 @@ _MARGIN = 0.10
 _FORESEEN_S = 1.0  # how long after (or before) being seen somebody's place is still known
 _NEIGHBOURS = 3  # sightings that speak for what somebody looks like
 _CLEARLY = 0.10  # by how much less the colours differ of those who are one person
-_EXCHANGE_STRAIN = 0.6  # of what somebody could walk: two who came so near may have changed places
+# How much further from a steady walk it must be that two have changed places than that they have
+# not: in statures, at once and per second without seeing them.
+_STEADIER = (0.3, 0.1)
 
 
 def find_crowded(sightings: Sequence[Sighting], people: Sequence[Track]) -> set[Sighting]:
@@ -147,14 +149,45 @@ def _from(track: Track, frame: int) -> Track:
 
 
 def _may_exchange(before: Track, after: Track, others_before: Track, others_after: Track) -> bool:
-    """Whether those seen before and after could as well be the others, by place and by looks."""
-    exchanged = [(a, b) for a, b in ((before, others_after), (others_before, after)) if a and b]
+    """Whether two people may have changed places meanwhile, by their looks, places and steps."""
     straight = [(a, b) for a, b in ((before, after), (others_before, others_after)) if a and b]
+    exchanged = [(a, b) for a, b in ((before, others_after), (others_before, after)) if a and b]
     if not exchanged or not straight:
         return False
-    if any(strain(a[-1], b[0]) > _EXCHANGE_STRAIN for a, b in exchanged):
+    if any(strain(a[-1], b[0]) > 1 for a, b in exchanged):
         return False
-    differences = [
-        float(np.mean([_likeness(a, b) for a, b in pairs])) for pairs in (exchanged, straight)
-    ]
-    return differences[0] - differences[1] < _CLEARLY
+    seconds = max(b[0].time_s - a[-1].time_s for a, b in exchanged)
+    further = _mean(_unsteadiness, exchanged) - _mean(_unsteadiness, straight)
+    if further > _STEADIER[0] + _STEADIER[1] * seconds:
+        return False
+    return _mean(_likeness, exchanged) - _mean(_likeness, straight) < _CLEARLY
+
+
+def _mean(quality: Callable[[Track, Track], float], pairs: Sequence[tuple[Track, Track]]) -> float:
+    return float(np.mean([quality(*pair) for pair in pairs]))
+
+
+def _unsteadiness(before: Track, after: Track) -> float:
+    """How far from one another two stretches of a way would meet half-way in time, in statures."""
+    middle_s = (before[-1].time_s + after[0].time_s) / 2
+    stature = max(before[-1].person.height_px, after[0].person.height_px, 1.0)
+    ends = _extend(before[-1], before[-2:-1], middle_s), _extend(after[0], after[1:2], middle_s)
+    return float(np.linalg.norm(ends[0] - ends[1])) / stature
+
+
+def _extend(end: Sighting, beyond: Track, time_s: float) -> NDArray[np.float64]:
+    """Where somebody is at a time, px, who goes on as between the end of their way and before it.
+
+    They are taken to stand if nobody saw them within the second before.
+    """
+    place = _middle(end)
+    for other in beyond:
+        seconds = end.time_s - other.time_s
+        if 0 < abs(seconds) <= _FORESEEN_S:
+            return place + (place - _middle(other)) * (time_s - end.time_s) / seconds
+    return place
+
+
+def _middle(sighting: Sighting) -> NDArray[np.float64]:
+    person = sighting.person
+    return np.asarray(person.points[person.present, :2].mean(axis=0))

@@ -95,6 +95,20 @@ def test_after_people_who_look_alike_have_crossed_nobody_knows_who_is_who():
     assert doubtful_frames(one, other) == list(range(17, 24))
 
 
+def test_who_look_alike_and_stay_in_their_places_are_sure_however_rarely_they_are_seen():
+    here, there = standing(x=300, stature=STATURE), standing(x=460, stature=STATURE)
+    rarely = [0, 8, 16, 23]
+    people = sightings_of((dict.fromkeys(rarely, here), GREY), (dict.fromkeys(rarely, there), GREY))
+    assert doubtful_frames(*people) == []
+
+
+def test_who_look_alike_and_walk_up_to_each_other_and_back_may_have_passed():
+    to_and_fro = walk(100, 930), walk(900, 70)
+    there_and_back = [{f: w[min(f, 22 - f)] for f in range(23)} for w in to_and_fro]
+    people = sightings_of(*((path, GREY) for path in there_and_back))
+    assert doubtful_frames(*people)
+
+
 def test_people_in_clothes_that_differ_may_cross_as_often_as_they_like():
     there, back = walk(300, 700), walk(700, 300)
     to_and_fro = {frame: (there if frame < 12 else back)[frame] for frame in FRAMES}
@@ -104,7 +118,7 @@ def test_people_in_clothes_that_differ_may_cross_as_often_as_they_like():
 
 def test_three_who_look_alike_are_followed_as_long_as_all_of_them_are_sure():
     one, two, three = sightings_of(
-        (walk(100, 740), GREY), (walk(900, 260), GREY), (walk(950, 950), GREY)
+        (walk(60, 560), GREY), (walk(620, 120), GREY), (walk(930, 930), GREY)
     )
     doubtful = find_doubtful([one, two, three])
     assert {s.frame for s in doubtful & {*one}} == {s.frame for s in doubtful & {*two}}
