@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import numpy as np
 import pytest
 from puppets import GREEN, GREY, RED, Clothes, picture_of, standing
 
 from tapeless.following import find_crowded, find_doubtful
-from tapeless.identity import Sighting, clothing_colours, group_sightings
+from tapeless.identity import Colours, Sighting, clothing_colours, group_sightings
 from tapeless.keypoints import Person
 
 STEP_S = 0.25
 STATURE = 200.0
-WIDE = (1000, 600)
 FRAMES = range(24)
 
 Walk = Mapping[int, Person]
@@ -27,17 +27,22 @@ def walk(start: float, end: float, hidden: Iterable[int] = ()) -> Walk:
     return {frame: standing(x=places[frame], stature=STATURE) for frame in seen}
 
 
+@cache
+def colours_of(clothes: Clothes, take: int) -> Colours:
+    """What is seen of clothes: not quite the same in each of four takes."""
+    person = standing(stature=STATURE)
+    return clothing_colours(picture_of((person, clothes), seed=take), person)
+
+
 def sightings_of(*people: tuple[Walk, Clothes]) -> list[list[Sighting]]:
-    """Those of each person, in frames that show them all; who is named later stands in front."""
-    found: list[list[Sighting]] = [[] for _ in people]
-    for frame in FRAMES:
-        cast = [(path[frame], clothes) for path, clothes in people if frame in path]
-        picture = picture_of(*cast, size=WIDE, seed=frame)
-        for own, (path, _) in zip(found, people, strict=True):
-            if person := path.get(frame):
-                colours = clothing_colours(picture, person)
-                own.append(Sighting(frame, frame * STEP_S, person, colours))
-    return found
+    """Those of each person, in the frames in which they are seen."""
+    return [
+        [
+            Sighting(frame, frame * STEP_S, person, colours_of(clothes, frame % 4))
+            for frame, person in path.items()
+        ]
+        for path, clothes in people
+    ]
 
 
 def crowded_frames(*people: list[Sighting]) -> list[int]:
