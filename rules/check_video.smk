@@ -26,7 +26,6 @@ rule check_video:
         mem_mb=1000,
         runtime="10m",
     params:
-        sex=of_video("sex"),
         rejecting=config["checks"]["reject"],
     message:
         "Checking whether the numbers of {wildcards.video} are to be believed"

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(stages: Stages, table: Path, *, sex: str | None, rejecting: Sequence[str]) -> None:
+def main(stages: Stages, table: Path, *, rejecting: Sequence[str]) -> None:
     """Checks one video."""
-    write_checks(table, check_video(stages, sex=sex, rejecting=rejecting))
+    write_checks(table, check_video(stages, rejecting=rejecting))
 
 
 if __name__ == "__main__":
@@ -43,6 +43,5 @@ if __name__ == "__main__":
                 space=Path(snakemake.input.space) if snakemake.input.space else None,
             ),
             Path(snakemake.output.checks),
-            sex=snakemake.params.sex,
             rejecting=snakemake.params.rejecting,
         )

@@ -19,7 +19,7 @@ _IS_PERSON = 128  # grey value of a soft silhouette at which the person begins
 _GAP_PX = 5  # between the points that a body is drawn with
 
 
-def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None, sex: str | None) -> Reading:
+def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None) -> Reading:
     """How unlike an adult of their own stature and volume the person is shaped.
 
     As many standard deviations as a number drawn from a normal distribution would be above the mean
@@ -36,12 +36,12 @@ def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None, sex: str | N
             None,
             why_not="Only of the bodies of shape.backend anny is it known how common a shape is.",
         )
-    return Reading(float(np.median([_oddness(body, space, sex) for body in known])))
+    return Reading(float(np.median([_oddness(body, space) for body in known])))
 
 
-def _oddness(body: Body, space: ShapeSpace, sex: str | None) -> float:
+def _oddness(body: Body, space: ShapeSpace) -> float:
     basis = space.basis.astype(np.float64)
-    mean, precision = (part.astype(np.float64) for part in space.prior(sex))
+    mean, precision = (part.astype(np.float64) for part in space.prior(None))
     away = _coefficients(body, space.mean.astype(np.float64), basis) - mean
     slopes = _size_slopes(body, basis)
     sizes = slopes @ away

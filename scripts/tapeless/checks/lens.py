@@ -25,12 +25,14 @@ STRAIGHT_PX = 0.15
 _MIN_SEEN = 3  # a pixel is background when it is so in one of so many pictures
 _MARGIN_PX = 6  # along the picture's own edges, which are straight, whatever the lens
 _EDGES = (10, 25)  # Canny's thresholds, low, since walls differ little from ceilings
-_ANGLE, _VOTES, _GAP_PX = np.pi / 360, 30, 6.0  # of Hough's transform
+_ANGLE, _VOTES = np.pi / 360, 30  # of Hough's transform
+_GAP = 0.3  # of the picture's longer side: an edge may go on behind the person
 _REACH_PX = 5.0  # to either side of the chord in which the edge is looked for
 _STEP_PX, _AROUND = 0.5, 5  # steps to either side of the steepest one that belong to the edge
 _FOOT = 0.2  # of the steepest slope: below that it is something else
 _MIN_CONTRAST = 2.0  # grey values
-_MIN_SHOWN = 0.7  # of the length of a line
+_MIN_SHOWN = 0.7  # of the length of a line that no person hides
+_MIN_SEEN_SHARE = 0.4  # of its whole length
 _MAX_ROUGHNESS_PX = 0.5
 _SAME_PX, _SAME_SINE = 4.0, 0.1  # two chords of one edge
 _OUTLIER = 2.5  # standard deviations
@@ -123,26 +125,33 @@ def _lines(picture: Floats, background: Mask) -> Iterator[Line]:
     """The long edges of a picture, the longest first; an edge may come several times."""
     smooth = np.asarray(cv2.GaussianBlur(picture, (0, 0), 1.0), np.float32)
     edges = cv2.Canny(np.clip(smooth, 0, 255).astype(np.uint8), *_EDGES)
-    edges[cv2.erode(background.astype(np.uint8), np.ones((7, 7), np.uint8)) == 0] = 0
-    shortest = MIN_LENGTH * max(picture.shape)
-    chords = cv2.HoughLinesP(edges, 1, _ANGLE, _VOTES, minLineLength=shortest, maxLineGap=_GAP_PX)
+    inner = cv2.erode(background.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
+    edges[~inner] = 0
+    side = max(picture.shape)
+    chords = cv2.HoughLinesP(
+        edges, 1, _ANGLE, _VOTES, minLineLength=MIN_LENGTH * side, maxLineGap=_GAP * side
+    )
     if chords is None:
         return
     ends = chords.reshape(-1, 2, 2).astype(np.float64)
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
     for number in np.argsort(-lengths, kind="stable"):
-        line = _line(smooth, *ends[number])
+        line = _line(smooth, inner, *ends[number])
         if line is not None:
             yield line
 
 
-def _line(picture: NDArray[np.float32], start: Floats, end: Floats) -> Line | None:
-    """The edge along a chord; None if there is none all the way, or a ragged one."""
+def _line(
+    picture: NDArray[np.float32], background: Mask, start: Floats, end: Floats
+) -> Line | None:
+    """The edge along a chord; None if there is none wherever it can be seen, or a ragged one."""
     length = float(np.linalg.norm(end - start))
     along = (end - start) / length
     across = np.array([-along[1], along[0]])
-    offsets, shown = _edge_offsets(picture, start, along, across, length)
-    if shown.mean() < _MIN_SHOWN:
+    places = np.arange(0, length)[:, None] * along + start
+    offsets, shown = _edge_offsets(picture, background, places, across)
+    seen = background[tuple(places.round().astype(int).T[::-1])]
+    if shown.sum() < max(_MIN_SHOWN * seen.sum(), _MIN_SEEN_SHARE * len(seen)):
         return None
     place = np.linspace(-1, 1, len(offsets))  # along the chord
     terms = np.stack([np.ones_like(place), place, place**2], axis=1)
@@ -153,21 +162,22 @@ def _line(picture: NDArray[np.float32], start: Floats, end: Floats) -> Line | No
     centre = (np.array(picture.shape[::-1]) - 1) / 2
     half_diagonal = math.hypot(*picture.shape) / 2
     lever = float((middle - centre) @ across) * (length / 2 / half_diagonal) ** 2
-    # the standard deviation of the coefficient of place^2 is 3.35 times that of a mean
-    independent = max(float(shown.sum()) / _SERIES_PX, 1.0)
-    spread = float(np.hypot(3.35 * roughness / np.sqrt(independent), STRAIGHT_PX))
+    information = terms[shown].T @ terms[shown] / _SERIES_PX
+    variance = roughness**2 * float(np.linalg.inv(information)[2, 2])
+    spread = math.sqrt(variance + STRAIGHT_PX**2)
     return Line(middle, along, length, float(coefficients[2]), spread, lever)
 
 
 def _edge_offsets(
-    picture: NDArray[np.float32], start: Floats, along: Floats, across: Floats, length: float
+    picture: NDArray[np.float32], background: Mask, places: Floats, across: Floats
 ) -> tuple[Floats, Mask]:
-    """How far beside its chord an edge lies at each pixel along it (n,), and where it shows."""
+    """How far beside places on a chord (n, 2) an edge lies, (n,), and where it shows."""
     steps = np.arange(-_REACH_PX, _REACH_PX + _STEP_PX, _STEP_PX)
-    places = np.arange(0, length)[:, None, None] * along + start
-    columns, rows = np.moveaxis(places + steps[:, None] * across, 2, 0).astype(np.float32)
+    around = places[:, None] + steps[:, None] * across
+    columns, rows = np.moveaxis(around, 2, 0).astype(np.float32)
     values = cv2.remap(picture, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    slopes = np.diff(values, axis=1)
+    seen = cv2.remap(background.astype(np.uint8), columns, rows, cv2.INTER_NEAREST) > 0
+    slopes = np.diff(values, axis=1) * (seen[:, 1:] & seen[:, :-1])
     strongest = np.take_along_axis(slopes, np.abs(slopes).argmax(axis=1)[:, None], axis=1)
     slopes = np.maximum(slopes * np.sign(np.median(strongest)), 0)
     peak = slopes.argmax(axis=1)[:, None]

@@ -33,14 +33,11 @@ class Stages:
     space: Path | None = None
 
 
-def check_video(
-    stages: Stages, *, sex: str | None = None, rejecting: Collection[str] = ()
-) -> list[Finding]:
+def check_video(stages: Stages, *, rejecting: Collection[str] = ()) -> list[Finding]:
     """Checks everybody who was measured in a video; nothing if nobody was.
 
     Args:
         stages: where everything is.
-        sex: of person 1, if the sheet says.
         rejecting: codes of the checks that reject whom they fail.
     """
     measured = [
@@ -51,7 +48,7 @@ def check_video(
     space = ShapeSpace.load(stages.space) if stages.space else None
     readings: dict[int | None, Mapping[str, Reading]] = {None: _of_video(stages)}
     for person in measured:
-        readings[person] = _of_person(stages, person, space, sex if person == MAIN_PERSON else None)
+        readings[person] = _of_person(stages, person, space)
     return [
         judge(check, seen[code], person=person, rejecting=rejecting)
         for person, seen in readings.items()
@@ -71,9 +68,7 @@ def _of_video(stages: Stages) -> dict[str, Reading]:
     }
 
 
-def _of_person(
-    stages: Stages, person: int, space: ShapeSpace | None, sex: str | None
-) -> dict[str, Reading]:
+def _of_person(stages: Stages, person: int, space: ShapeSpace | None) -> dict[str, Reading]:
     keypoints, silhouettes, bodies = (
         people_of(stage)[person] for stage in (stages.keypoints, stages.silhouettes, stages.bodies)
     )
@@ -89,7 +84,7 @@ def _of_person(
         "partial_body": framing.share_dropped(frames, "partial_body"),
         "blurred": framing.share_dropped(frames, "blurred"),
         "too_small": framing.height_in_picture(frames),
-        "loose_clothing": clothing.shape_oddness(fitted, space, sex),
+        "loose_clothing": clothing.shape_oddness(fitted, space),
         "unexplained_outline": clothing.uncovered_share(fitted, masks),
         "waist_hidden": stance.hidden_waist_share(poses, masks),
         "not_an_adult": size.stature(estimates),
