@@ -43,7 +43,7 @@ bench: setup ## measure time and memory (ten minutes)
 
 # A run that was interrupted goes on where it was. ADULTS=4 takes fewer people of every cohort, to try.
 COHORTS := calibration repeats evaluation
-bench-accuracy: setup ## measure accuracy and coverage, and set the width of intervals (90 minutes)
+bench-accuracy: setup ## measure accuracy and coverage, and set the width of intervals (an hour)
 	@for cohort in $(COHORTS); do for part in cohort accuracy; do \
 	  $(BIN)/snakemake --snakefile benchmarks/$$part.smk --cores $(CORES) \
 	    --config cohort=$$cohort $(if $(ADULTS),adults=$(ADULTS)) || exit; \

@@ -9,13 +9,13 @@ import pandas as pd
 from calibrate_intervals import BACKEND, FRONT, TURN
 from draw_accuracy import with_people
 from page import DASH, amount, fill, markdown, percent, share, written
-from scipy.stats import binom
+from scipy.stats import betabinom
 from score_accuracy import AVERAGE, AVERAGE_OF_SEX, GIVEN, NOT_GIVEN, TAPELESS, given_height_sd
 from variants import AS_IN_A_RUN
 
 from tapeless import __version__
 from tapeless.bodies import SCALES
-from tapeless.intervals import load_uncertainty, relative_sd_of
+from tapeless.intervals import CONFIDENCE, load_uncertainty, relative_sd_of
 from tapeless.logs import job_log
 from tapeless.measurements import Measurement, load_table
 from tapeless.population import BMI_RANGE, STATURE_RANGE_M
@@ -333,11 +333,17 @@ def flags_table(evidence: Evidence) -> str:
     return markdown(pd.DataFrame(rows))
 
 
-def chance(people: int, config: Mapping[str, Any]) -> str:
-    """How often a perfect 95 % interval covers a share of so few people within the target."""
+def chance(people: int, calibrated_on: int, config: Mapping[str, Any]) -> str:
+    """How often sound intervals cover a share of so few people that the target allows.
+
+    The share of all people whom an interval covers that was calibrated on n of them has a beta
+    distribution, as in conformal prediction, and the number covered a beta-binomial one.
+    """
     low, high = config["coverage"]
     counts = [n for n in range(people + 1) if low <= n / people <= high]
-    return share(sum(binom.pmf(n, people, 0.95) for n in counts))
+    ranks = calibrated_on + 1
+    of_all = betabinom(people, CONFIDENCE * ranks, (1 - CONFIDENCE) * ranks)
+    return share(sum(of_all.pmf(n) for n in counts))
 
 
 def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
@@ -359,7 +365,8 @@ def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
         "met": str(sum(v.is_met is True for v in verdicts)),
         "judged": str(sum(v.is_met is not None for v in verdicts)),
         "targets": markdown(pd.DataFrame(v.row() for v in verdicts)),
-        "chance": chance(people, config),
+        "calibrated_on": str(len(evidence.truth_of_calibration)),
+        "chance": chance(people, len(evidence.truth_of_calibration), config),
         "cohorts": cohort_table(evidence, config),
         "films": films_table(evidence),
         "checks": flags_table(evidence),
