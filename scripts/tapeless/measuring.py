@@ -35,7 +35,7 @@ FLAGS: Mapping[str, str] = {
 """What can be said of a measurement of one body besides its value."""
 
 _STEPS_M = (0.01, 0.0025, 0.001)
-_COARSE_STEPS_M = (0.02, 0.005, 0.00125)
+_COARSE_STEPS_M = (0.02, 0.005)
 _DISTINCT = 0.01
 """How much longer the tape must be above and below a waist, relative to it."""
 _OFF_CENTRE = 0.25

@@ -21,6 +21,7 @@ _ARM_THICKNESS_M = 0.12
 _FLAT = 0.5  # sine of 30 degrees
 _ARMPIT_STEP_M = 0.002
 _ARMPIT_REACH_M = 0.3
+_NEXT = [1, 2, 0]  # the corner of a triangle after each
 
 HORIZONTAL: Floats = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
 """Axes of horizontal planes, whose cuts are given along x and z."""
@@ -90,32 +91,34 @@ class Slicer:
 
     def __init__(self, vertices: Floats, faces: Ints, axes: Floats) -> None:
         self.axes = axes
-        self._faces = faces
+        self._corners = np.ascontiguousarray(faces.T)
         self._along = vertices @ axes[0]
         self._places = vertices @ axes[1:].T
-        first, second, third = self._along[faces.T]
-        self._low = np.minimum(np.minimum(first, second), third)
-        self._high = np.maximum(np.maximum(first, second), third)
 
     def loops(self, level: float) -> list[Cut]:
         """The connected contours in the plane at `level` along the first axis; may be none.
 
         A vertex in the plane counts as above it, so that a closed surface has closed contours.
         """
-        faces = self._faces[(self._low < level) & (self._high >= level)]
-        if len(faces) == 0:
+        is_below = self._along < level
+        first, second, third = is_below[self._corners]
+        met = np.flatnonzero((first | second | third) & ~(first & second & third))
+        if len(met) == 0:
             return []
-        below = (self._along < level)[faces]
-        edges = np.sort(faces[:, [[0, 1], [1, 2], [2, 0]]], axis=2)
-        edges = edges[below != np.roll(below, -1, axis=1)]  # two a face
-        keys = edges[:, 0] * len(self._along) + edges[:, 1]
-        _, first, nodes = np.unique(keys, return_index=True, return_inverse=True)
-        start, end = edges[first].T
+        corners = self._corners[:, met].T
+        below, following = is_below[corners], corners[:, _NEXT]
+        crosses = below != below[:, _NEXT]  # two edges a face
+        one, other = corners[crosses], following[crosses]
+        low, high = np.minimum(one, other), np.maximum(one, other)
+        _, known, nodes = np.unique(
+            low * len(self._along) + high, return_index=True, return_inverse=True
+        )
+        start, end = low[known], high[known]
         share = (level - self._along[start]) / (self._along[end] - self._along[start])
         points = self._places[start]
         points = points + share[:, None] * (self._places[end] - points)
         pairs = nodes.reshape(-1, 2)
-        segments, label = points[pairs], _components(pairs, len(first))[pairs[:, 0]]
+        segments, label = points[pairs], _components(pairs, len(known))[pairs[:, 0]]
         return [Cut(segments[label == number]) for number in range(label.max() + 1)]
 
     def lift(self, points: Floats, level: float) -> Floats:
@@ -168,8 +171,9 @@ class Tape:
         self._free_cuts: dict[float, Cut] = {}
         chains = [_chain(body, names) for names in arms]
         self._outwards = _directions([chain[0, [0, 2]] for chain in chains])
-        self._arms = [_bones(chain) for chain in chains]
-        self._trunk_bones = [_bones(_chain(body, names)) for names in trunk]
+        self._arms = [_Arm(_bones(chain)) for chain in chains]
+        self._arm_bones = _Bones([_bones(chain) for chain in chains])
+        self._trunk_bones = _Bones([_bones(_chain(body, names)) for names in trunk])
 
     def torso(self, level: float) -> Cut:
         """The cut at a height, without arms.
@@ -194,8 +198,8 @@ class Tape:
             loops = self._slicer.loops(level)
             middles = np.array([loop.middle for loop in loops]).reshape(-1, 2)
             middles = np.insert(middles, 1, level, axis=1)
-            to_trunk = _distances(middles, self._trunk_bones)
-            is_trunk = to_trunk <= _distances(middles, self._arms)
+            to_trunk = self._trunk_bones.distances(middles)
+            is_trunk = to_trunk <= self._arm_bones.distances(middles)
             if not is_trunk.any():
                 raise InvalidBodyError(f"there is no torso at a height of {level:.3f} m")
             kept = [loop.segments for loop, keep in zip(loops, is_trunk, strict=True) if keep]
@@ -205,7 +209,7 @@ class Tape:
     def _has_joined(self, cut: Cut, side: int, level: float) -> bool:
         """Whether the torso's contour goes out as far as an arm's bones at that level."""
         outwards = self._outwards[side]
-        bones = _bones_at(self._arms[side], level)[:, [0, 2]] @ outwards
+        bones = self._arms[side].places_at(level)[:, [0, 2]] @ outwards
         return cut.reach(outwards) >= bones.min(initial=np.inf)
 
     def _width_below_armpit(self, side: int, level: float) -> float:
@@ -237,29 +241,43 @@ def _bones(chain: Floats) -> Floats:
     return np.stack([chain[:-1], np.diff(chain, axis=0)], axis=1)
 
 
-def _distances(points: Floats, bones: Sequence[Floats]) -> Floats:
-    """Distance of each point (P, 3) to the nearest of all bones."""
-    if not bones:
-        return np.full(len(points), np.inf)
-    start, vector = np.concatenate(bones).transpose(1, 0, 2)
-    offset = points[:, None] - start
-    length = np.maximum((vector**2).sum(axis=1), np.finfo(float).tiny)
-    share = np.clip((offset * vector).sum(axis=2) / length, 0, 1)
-    return np.asarray(np.linalg.norm(offset - share[..., None] * vector, axis=2).min(axis=1))
+class _Bones:
+    """Straight bones (N, 2, 3), start and vector, of several chains."""
+
+    def __init__(self, chains: Sequence[Floats]) -> None:
+        self._start, self._vector = np.concatenate([np.empty((0, 2, 3)), *chains]).swapaxes(0, 1)
+        self._square = np.maximum((self._vector**2).sum(axis=1), np.finfo(float).tiny)
+
+    def distances(self, points: Floats) -> Floats:
+        """Distance of each point (P, 3) to the nearest bone."""
+        offset = points[:, None] - self._start
+        share = np.clip((offset * self._vector).sum(axis=2) / self._square, 0, 1)
+        away = offset - share[..., None] * self._vector
+        return np.asarray(np.sqrt((away**2).sum(axis=2)).min(axis=1, initial=np.inf))
 
 
-def _bones_at(arm: Floats, level: float) -> Floats:
-    """Points (P, 3) of an arm's bones (N, 2, 3) that a cut at a height must go around.
+class _Arm:
+    """The bones (N, 2, 3) of an arm held anyhow, from the shoulder to the hand."""
 
-    These are where they cross the height and, of an arm held out, the joints so near that its
-    flesh reaches there. The shoulder itself is part of the torso.
-    """
-    start, vector = arm[:, 0], arm[:, 1]
-    rise = start[:, 1] - level
-    crosses = rise * (rise + vector[:, 1]) < 0
-    share = rise[crosses] / -vector[crosses, 1]
-    crossings = start[crosses] + share[:, None] * vector[crosses]
-    is_flat = np.abs(vector[:, 1]) < _FLAT * np.linalg.norm(vector, axis=1)
-    held_out = is_flat & (np.abs(rise) < _ARM_THICKNESS_M)
-    held_out[0] = False
-    return np.concatenate([crossings, start[held_out]])
+    def __init__(self, bones: Floats) -> None:
+        self._start, self._vector = bones[:, 0], bones[:, 1]
+        length = np.linalg.norm(self._vector, axis=1)
+        self._is_flat = np.abs(self._vector[:, 1]) < _FLAT * length
+        self._is_flat[0] = False  # the shoulder itself is part of the torso
+        heights = np.append(self._start[:, 1], self._start[-1, 1] + self._vector[-1, 1])
+        self._low, self._high = heights.min() - _ARM_THICKNESS_M, heights.max() + _ARM_THICKNESS_M
+
+    def places_at(self, level: float) -> Floats:
+        """Points (P, 3) of the bones that a cut at a height must go around.
+
+        These are where they cross the height and, of an arm held out, the joints so near that its
+        flesh reaches there.
+        """
+        if not self._low < level < self._high:
+            return np.empty((0, 3))
+        rise = self._start[:, 1] - level
+        crosses = rise * (rise + self._vector[:, 1]) < 0
+        share = rise[crosses] / -self._vector[crosses, 1]
+        crossings = self._start[crosses] + share[:, None] * self._vector[crosses]
+        held_out = self._is_flat & (np.abs(rise) < _ARM_THICKNESS_M)
+        return np.concatenate([crossings, self._start[held_out]])
