@@ -48,6 +48,7 @@ bench-accuracy: setup ## measure accuracy and coverage, and set the width of int
 	  $(BIN)/snakemake --snakefile benchmarks/$$part.smk --cores $(CORES) \
 	    --config cohort=$$cohort $(if $(ADULTS),adults=$(ADULTS)) || exit; \
 	done; done
+	$(BIN)/python docs/generate.py # docs/checks.md says how much wider intervals without a turn are
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
