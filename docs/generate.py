@@ -147,14 +147,8 @@ with joints of the names above; what rests on a joint that it lacks cannot be to
 less surely than the two body models: girths of the torso lie where most people have bust and navel,
 and not where this person has them.
 
-## Adding a measurement to tapeless
-
-Add a record to `scripts/tapeless/data/measurements.yaml`: its name becomes a column of every
-report. If no kind of algorithm there does it, write one in `scripts/tapeless/measuring.py`, enter
-it in `ALGORITHMS`, and what its records must name in `KINDS` (`definitions.py`). Add what can be
-wrong with it, by each shape backend, to `scripts/tapeless/data/uncertainty.csv`, unless what other
-measurements of its quantity have fits. Then run `python docs/draw_measurements.py` and
-`python docs/generate.py`. A change that moves the numbers of a measurement raises its version.
+A change that moves the numbers of a measurement raises its version. How one is added to tapeless
+itself is in [CONTRIBUTING](../CONTRIBUTING.md#adding-a-measurement).
 """
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from tapeless.bodies import Body
-from tapeless.measurements import Table, measure
+from tapeless.measurements import Table, load_table, measure
 from tapeless.tape import Floats
 
 SHOWN = ("chest", "waist", "hips")
@@ -12,5 +14,7 @@ SHOWN = ("chest", "waist", "hips")
 
 def tapes_around(body: Body, table: Table | None = None) -> dict[str, Floats]:
     """For each tape of `SHOWN`, points (N, 3) on the body along it, metres."""
-    lines = measure(body, table).lines
+    table = table or load_table()
+    shown = tuple(record for record in table.measurements if record.name in SHOWN)
+    lines = measure(body, replace(table, measurements=shown)).lines
     return {name: lines[name][0] for name in SHOWN}
