@@ -89,6 +89,7 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
         *faults,
         *_find_impossible_combinations(number),
         *_find_faults_of_backends(config, _faulty_groups(config, schema)),
+        *_find_too_few_people(config),
         *_find_no_container(config),
         *_find_faults_of_measurements(config, _faulty_groups(config, schema)),
     ]
@@ -118,6 +119,21 @@ def _find_faults_of_measurements(config: Mapping[str, Any], faulty: set[str]) ->
     """What no schema can say of the user's own measurements, if they are of the right form."""
     is_readable = "measurements" in config and "measurements" not in faulty
     return find_custom_faults(config["measurements"]["custom"]) if is_readable else []
+
+
+def _find_too_few_people(config: Mapping[str, Any]) -> Iterator[str]:
+    """An OpenPose that keeps one person a frame leaves nobody else to measure."""
+    pose = config["pose"]
+    openpose = pose.get("openpose") if isinstance(pose, Mapping) else None
+    if (
+        config["people"] == "all"
+        and isinstance(openpose, Mapping)
+        and pose.get("backend") == "openpose"
+        and openpose.get("number_people_max") == 1
+    ):
+        yield (
+            "pose.openpose.number_people_max must be empty, or more than 1, with people: all; is 1"
+        )
 
 
 def _find_no_container(config: Mapping[str, Any]) -> Iterator[str]:

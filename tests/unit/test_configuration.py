@@ -151,6 +151,15 @@ def test_a_fault_names_the_key_what_it_must_be_and_what_it_is(given: Any, fault:
     assert found.startswith(fault)
 
 
+def test_all_people_take_a_detector_that_keeps_more_than_one():
+    openpose = {"models": "/opt/models", "number_people_max": 1}
+    given = {"people": "all", "pose": {"backend": "openpose", "openpose": openpose}}
+    (fault,) = faults_of(**given)
+    assert fault.startswith("pose.openpose.number_people_max must be empty, or more than 1")
+    openpose["number_people_max"] = 2
+    assert faults_of(**given) == []
+
+
 def test_the_reference_route_is_asked_for_in_one_file_that_lacks_nothing_but_the_downloads():
     given = yaml.safe_load((ROOT / "config/reference.yaml").read_text(encoding="utf-8"))
     assert [fault.split()[0] for fault in faults_of(**given)] == [

@@ -15,6 +15,7 @@ import select_keypoints
 from tapeless.images import read_grey, write_image
 from tapeless.keypoints import read_person
 from tapeless.outcomes import Outcome
+from tapeless.people import people_of
 from tapeless.selection import Rules
 
 VIDEOS = Path(__file__).parents[2] / "../shared/videos"
@@ -25,7 +26,9 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def run(name: str, folder: Path, *, every: int, longest_side_px: int) -> pd.DataFrame:
+def run(
+    name: str, folder: Path, *, every: int, longest_side_px: int, people: str = "dominant"
+) -> pd.DataFrame:
     """Samples a video and runs pose and selection in `folder`; returns keypoints.csv."""
     frames = folder / "frames"
     frames.mkdir()
@@ -33,8 +36,10 @@ def run(name: str, folder: Path, *, every: int, longest_side_px: int) -> pd.Data
     pd.DataFrame(rows).to_csv(folder / "frames.csv", index=False)
     Outcome().write(frames)
     pose, keypoints, table = folder / "pose", folder / "keypoints", folder / "keypoints.csv"
-    estimate_pose_mediapipe.main(frames, pose, min_visibility=0.5)
-    select_keypoints.main(frames, folder / "frames.csv", pose, keypoints, table, rules=RULES)
+    estimate_pose_mediapipe.main(frames, pose, min_visibility=0.5, people=people)
+    select_keypoints.main(
+        frames, folder / "frames.csv", pose, keypoints, table, rules=RULES, people=people
+    )
     return pd.read_csv(table, index_col="frame", keep_default_na=False)
 
 
@@ -83,3 +88,17 @@ def test_of_two_who_come_and_go_only_the_woman_who_walks_by_is_kept(tmp_path):
     assert (np.diff(across) < 0).all()  # from the right to the left
     assert {round(person.height_px, -2) for person in people} == {300}
     assert (table.code == "another_person").sum() >= 2  # the man
+
+
+def test_with_all_people_the_man_on_the_roof_is_followed_beside_the_woman_who_walks_by(tmp_path):
+    table = run("park.mp4", tmp_path, every=12, longest_side_px=1400, people="all").reset_index()
+    kept = table[table.verdict == "kept"]
+    assert kept.groupby("person").frame.count().min() >= 6
+    assert set(kept.person) == {1, 2}
+    folders = people_of(tmp_path / "keypoints")
+    soles = {
+        person: [read_person(path).box[3] for path in folders[person].glob("frame_*.json")]
+        for person in folders
+    }
+    assert min(soles[1]) > 500  # she walks on the grass
+    assert np.median(soles[2]) < 450  # and he stands on a roof, until he jumps

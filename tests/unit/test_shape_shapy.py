@@ -25,11 +25,13 @@ from containers.standins.shapy.download import (
     make_download,
 )
 from shapy_videos import Video, install
+from tapeless.bodies import Body
 from tapeless.containers import ContainerFailedError, Job
 from tapeless.downloads import MissingFilesError
 from tapeless.keypoints import BODY_25, Person, PoseFileError, write_people
 from tapeless.measurements import measure_body
 from tapeless.outcomes import Outcome, Rejected
+from tapeless.people import people_of
 from tapeless.shape import shapy
 from tapeless.shape.shapy_files import ShapyError
 from tapeless.shape.shapy_frames import LeftOut, choose_frames
@@ -116,6 +118,24 @@ def test_a_known_stature_is_the_stature_of_every_body(video):
     assert outcome.is_ok
     assert {body.scale for body in bodies} == {"known_height"}
     assert [measure_body(body)["height"] for body in bodies] == pytest.approx([1.9] * 4, abs=1e-5)
+
+
+def test_of_several_people_each_has_bodies_and_the_stature_is_that_of_the_first(video):
+    outcome = Outcome.read(video.keypoints)
+    for person, frames in ((1, video.names), (2, video.names[:3]), (3, video.names[:1])):
+        folder = video.keypoints / f"person_{person}"
+        folder.mkdir()
+        outcome.write(folder)
+        for name in frames:
+            shutil.copy(video.keypoints / f"{name}.json", folder)
+    assert video.estimate(stature_m=1.9).counts["estimates"] == 4
+    people = people_of(video.bodies)
+    outcomes = [Outcome.read(folder) for folder in people.values()]
+    assert [one.code for one in outcomes] == [None, None, "too_few_frames"]
+    scales = [Body.load(people[n] / "estimate_1.npz").scale for n in (1, 2)]
+    assert scales == ["known_height", "estimated"]
+    assert all((folder / "left_out.csv").exists() for folder in people.values())
+    assert json.loads((video.folder / "usage.json").read_text())["runs"] == 2
 
 
 def test_the_body_is_seen_where_the_person_is(video):

@@ -12,6 +12,7 @@ import pytest
 
 from tapeless.population import Adult, draw_adults, rest_body
 from tapeless.synthetic import Camera, Shot, film_empty_room, film_person
+from tapeless.synthetic.crowd import Walker, film_crowd
 
 SMALL = Shot(width_px=180, height_px=320, seconds=1.0, frames_per_second=8)
 FACING, SIDEWAYS = 0, 2
@@ -164,3 +165,26 @@ def test_an_empty_room_holds_still(tmp_path: Path) -> None:
     frames = read(tmp_path / "empty.mp4").astype(int)
     assert frames.shape == (8, 320, 180, 3)
     assert np.abs(frames[0] - frames[-1]).mean() < 5
+
+
+def test_of_people_who_cross_the_nearer_hides_the_farther(adult: Adult, tmp_path: Path) -> None:
+    far, near = ((-0.5, -0.6), (0.5, -0.6)), ((0.5, 0.0), (-0.5, 0.0))
+    walkers = [Walker(adult, far, clothes_seed=1), Walker(adult, near, clothes_seed=2)]
+    shot = replace(SMALL, width_px=320, turn_degrees=0)
+    film_crowd(walkers, tmp_path / "crowd.mp4", seed=1, shot=shot, masks=tmp_path / "masks")
+    behind, before = (read_masks(tmp_path / "masks" / f"person_{n}") > 127 for n in (1, 2))
+    assert read(tmp_path / "crowd.mp4").shape == (len(behind), 320, 320, 3)
+    assert not (behind & before).any()
+    seen = behind.sum(axis=(1, 2)) / behind[0].sum()
+    assert seen.min() < 0.4  # where they meet
+    assert seen[-1] > 0.8
+    middles = [[np.nonzero(mask)[1].mean() for mask in masks] for masks in (behind, before)]
+    assert middles[0][0] < middles[1][0]
+    assert middles[0][-1] > middles[1][-1]
+
+
+def test_somebody_may_come_late_and_leave_early(adult: Adult, tmp_path: Path) -> None:
+    guest = Walker(adult, [(0.0, 0.0)] * 2, clothes_seed=1, presence=(0.25, 0.75))
+    film_crowd([guest], tmp_path / "v.mp4", seed=1, shot=SMALL, masks=tmp_path / "masks")
+    there = read_masks(tmp_path / "masks/person_1").any(axis=(1, 2))
+    assert there.tolist() == [False] * 2 + [True] * 4 + [False] * 2
