@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import dataclasses
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from tapeless.images import read_rgb, write_image
 from tapeless.keypoints import BODY_25, Person, person, write_people
 from tapeless.measurements import load_table, measure_body
 from tapeless.outcomes import Outcome
+from tapeless.people import person_folder
 from tapeless.pictures.contents import Contents, SheetInputs, read_contents, typical_body
 from tapeless.pictures.grid import arrange, choose_part, draw_frame
 from tapeless.pictures.lettering import font, printable, wrap
@@ -134,6 +136,28 @@ class VideoFolder:
         whole = verdict | person | {"people": [person]}
         self.inputs.outcome.write_text(json.dumps(whole), encoding="utf-8")
 
+    def add_person(self, number: int, *, code: str, reason: str) -> None:
+        """Gives the person of the video a folder of their own, and adds one who is rejected."""
+        for stage in ("keypoints", "silhouettes", "bodies"):
+            folder = getattr(self.inputs, stage)
+            files = list(folder.iterdir())
+            for one in (1, number):
+                person_folder(folder, one).mkdir()
+            for file in files:
+                shutil.copy(file, person_folder(folder, 1))
+            Outcome(code, reason).write(person_folder(folder, number))
+        with self.inputs.keypoints_table.open("a", newline="") as file:
+            for row in self._rows:
+                csv.writer(file).writerow(
+                    [row["frame"], number, row["time_s"], "dropped", code, ""]
+                )
+        verdict = json.loads(self.inputs.outcome.read_text(encoding="utf-8"))
+        verdict["people"].append(
+            {"person": number, "outcome": "rejected", "code": code, "reason": reason,
+             "frames_used": 0, "estimates": 0, "scale": None}
+        )  # fmt: skip
+        self.inputs.outcome.write_text(json.dumps(verdict), encoding="utf-8")
+
     def reject_from(self, *stages: str, code: str) -> None:
         for stage in stages:
             Outcome(code, REASON).write(getattr(self.inputs, stage))
@@ -229,6 +253,38 @@ def test_a_measured_video_gets_a_wide_sheet_of_moderate_size(measured) -> None:
     assert sheet.shape[1] == 1800
     assert ink(sheet) > 50_000
     assert measured.sheet.stat().st_size < 3e6
+
+
+def test_each_of_several_people_has_a_part_of_the_sheet(measured) -> None:
+    alone = measured.draw()
+    (before,) = read_contents(measured.inputs)
+    measured.add_person(2, code="too_few_frames", reason=REASON)
+    first, second = read_contents(measured.inputs)
+
+    assert (before.person, first.person, second.person) == (None, 1, 2)
+    assert first.numbers == before.numbers
+    assert [frame.code for frame in first.frames] == [frame.code for frame in before.frames]
+    assert (second.code, second.reason, second.numbers) == ("too_few_frames", REASON, [])
+    assert {frame.code for frame in second.frames} == {"too_few_frames"}
+    assert second.frames[0].people  # all who are in the picture
+    assert measured.draw().shape[0] > alone.shape[0] + 500
+
+
+def test_the_subject_of_the_sheet_is_person_1(measured) -> None:
+    measured.finish(subject="Lena")
+    measured.add_person(2, code="too_few_frames", reason=REASON)
+
+    assert [contents.subject for contents in read_contents(measured.inputs)] == ["Lena", None]
+
+
+def test_many_measurements_stand_below_one_another_in_columns(measured) -> None:
+    few = measured.draw()
+    more = [(f"girth_{n}", "cm", 40.0 + n, 38.0, 52.0) for n in range(26)]
+    measured.finish(numbers=[("waist", "cm", 80.12, 77.0, 83.9), *more])
+    many = measured.draw()
+
+    assert 200 < many.shape[0] - few.shape[0] < 500
+    assert ink(many[:, -48:]) == 0
 
 
 def test_the_same_input_gives_the_same_bytes(measured) -> None:
