@@ -213,12 +213,14 @@ def test_without_a_known_stature_the_size_is_that_of_shapy(estimate):
     assert np.ptp(body.vertices[:, 1]) == pytest.approx(estimate.height_m, abs=1e-6)
 
 
-def test_a_known_stature_scales_lengths_by_k_and_mass_by_its_cube(estimate):
+def test_a_known_stature_scales_each_measurement_by_its_power_of_k(estimate):
     own, scaled = body_of(estimate), body_of(estimate, stature_m=1.2 * estimate.height_m)
     before, after = measure_body(own), measure_body(scaled)
     assert scaled.scale == "known_height"
-    assert after.pop("mass") == pytest.approx(1.2**3 * before.pop("mass"), rel=1e-4)
-    assert after == pytest.approx({k: 1.2 * v for k, v in before.items()}, rel=2e-3)
+    powers = {record.name: record.power for record in load_table().measurements}
+    assert powers["mass"] == 3
+    expected = {name: 1.2 ** powers[name] * value for name, value in before.items()}
+    assert after == pytest.approx(expected, rel=2e-3)
     assert scaled.joints == pytest.approx(1.2 * own.joints, rel=1e-4, abs=1e-5)
 
 
