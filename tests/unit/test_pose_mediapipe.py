@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from filmed import turn
@@ -112,9 +113,13 @@ def test_two_people_in_a_picture_are_both_found_and_once_each(models):
     assert sides == [False, True]
 
 
-def test_five_in_a_row_are_all_found_where_one_look_at_the_whole_misses_most(models):
+@pytest.mark.parametrize("scale", [1.0, 0.45])
+def test_five_in_a_row_are_all_found_where_one_look_at_the_whole_misses_most(models, scale):
     people = [turn(1 + n % 2)[0][n][:, 60:-60] for n in range(5)]
-    picture, width = np.hstack(people), people[0].shape[1]
+    row, width = np.hstack(people), scale * people[0].shape[1]
+    small = cv2.resize(row, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    picture = np.full_like(row, 190)  # down to a third of the picture's height
+    picture[len(row) - len(small) :, : small.shape[1]] = small
     assert len(find_people(models, picture, 0.5)) < 3
     found = find_people(models, picture, 0.5, everybody=True)
     assert sorted(person.at("Neck")[0, 0] // width for person in found) == [0, 1, 2, 3, 4]
