@@ -2,6 +2,8 @@
 
 A landmark is a vertex of the topology, or the mean of several. Where a topology has no such vertex,
 a rule finds the landmark from joints and geometry, approximately.
+
+Nothing large is imported here, for the configuration is checked with it before packages are.
 """
 
 from __future__ import annotations
@@ -9,6 +11,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Literal, get_args
+
+Topology = Literal["anny", "smplx", "other"]
+TOPOLOGIES: tuple[str, ...] = get_args(Topology)
 
 SIDES = ("left", "right")
 

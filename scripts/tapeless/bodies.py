@@ -15,13 +15,13 @@ from typing import Any, Literal, get_args
 import numpy as np
 import numpy.typing as npt
 
+from tapeless.anatomy import TOPOLOGIES, Topology
+
 Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int32]
 Names = npt.NDArray[np.str_]
-Topology = Literal["anny", "smplx", "other"]
 Scale = Literal["known_height", "known_object", "known_distance", "estimated"]
 
-TOPOLOGIES: tuple[str, ...] = get_args(Topology)
 SCALES: tuple[str, ...] = get_args(Scale)
 """Where the size of a body may come from, the best source first."""
 
@@ -60,7 +60,7 @@ class Body:
         faces: (F, 3) int32, triangles whose normals point outwards.
         joints: (J, 3) float32, in the frame of `vertices`.
         joint_names: (J,) the body model's own names of the joints.
-        topology: what the numbers of the vertices mean, see `TOPOLOGIES`.
+        topology: what the numbers of the vertices mean, see `anatomy.TOPOLOGIES`.
         frames: (N,) names of the frames that the estimate rests on.
         posed_vertices: (N, V, 3) float32, the body as seen in each frame, in that frame's camera
             coordinates (x right, y down, z forward); (0, V, 3) when the backend has none.

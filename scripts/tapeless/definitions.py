@@ -10,8 +10,7 @@ from typing import Any
 
 import yaml
 
-from tapeless.anatomy import BONES, DIRECTIONS, RULE_KINDS, Anatomy, Place, Rule
-from tapeless.bodies import TOPOLOGIES
+from tapeless.anatomy import BONES, DIRECTIONS, RULE_KINDS, TOPOLOGIES, Anatomy, Place, Rule
 from tapeless.units import QUANTITIES, UNITS, Unit
 
 MAIN = ("height", "chest", "waist", "hips", "mass")
