@@ -6,15 +6,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 from solids import as_body, stack, table_for
 from test_measuring import circle, mannequin
 
+import collect_reports
+import measure_bodies
+import summarize_video
 from tapeless.bodies import Body
+from tapeless.checks import write_checks
 from tapeless.configuration import find_config_faults, with_defaults
 from tapeless.custom_measurements import find_custom_faults
-from tapeless.measurements import load_table, measure
+from tapeless.measurements import load_table, measure, measure_body
+from tapeless.outcomes import Outcome
 
 SCHEMA = yaml.safe_load(
     (Path(__file__).parents[2] / "schemas" / "config.schema.yaml").read_text(encoding="utf-8")
@@ -35,7 +42,7 @@ def body() -> Body:
 
 
 def value_of(body: Body, record: dict[str, Any]) -> float:
-    return measure(body, load_table(custom=[record])).values[record["name"]]
+    return measure_body(body, load_table(custom=[record]))[record["name"]]
 
 
 def test_the_users_measurements_come_after_all_others() -> None:
@@ -51,7 +58,7 @@ def test_a_girth_lies_at_a_landmark_or_between_two_or_across_a_bone(body: Body) 
     at = value_of(body, BELLY)
     between = value_of(body, {**_without(BELLY, "at"), "between": ["crotch", "navel"], "share": 1})
 
-    assert between == pytest.approx(at) == pytest.approx(measure(body).values["waist"])
+    assert between == pytest.approx(at) == pytest.approx(measure_body(body)["waist"])
     assert value_of(body, FOREARM) == pytest.approx(circle(0.0325), rel=1e-3)
     at_elbow = {**_without(FOREARM, "share"), "at": "elbow"}
     assert value_of(body, at_elbow) == pytest.approx(circle(0.04), rel=2e-2)
@@ -96,10 +103,10 @@ def test_what_a_body_does_not_tell_is_flagged_and_stops_nothing() -> None:
     table = table_for(tube, {"bust": 1.3, "navel": 1.1, "crotch": 0.8})
     own = load_table(custom=[FOREARM]).measurements[-1]
 
-    result = measure(tube, replace(table, measurements=(*table.measurements, own)))
+    table = replace(table, measurements=(*table.measurements, own))
 
-    assert result.flags["mid_forearm"] == "cannot_tell"
-    assert result.values["waist"] > 0.9
+    assert measure(tube, table).flags["mid_forearm"] == "cannot_tell"
+    assert measure_body(tube, table)["waist"] > 0.9
 
 
 def _without(record: dict[str, Any], key: str) -> dict[str, Any]:
@@ -177,3 +184,45 @@ def test_numbers_in_a_record_may_come_from_the_command_line_as_text() -> None:
 
     assert config["measurements"]["custom"][0]["share"] == 0.5
     assert find_config_faults(config, SCHEMA) == []
+
+
+def test_the_users_measurements_are_columns_of_every_report(body: Body, tmp_path: Path) -> None:
+    tables = ("summary", "measurements", "subjects", "repeatability")
+    bodies = tmp_path / "bodies"
+    bodies.mkdir()
+    Outcome(counts={"estimates": 1}).write(bodies)
+    replace(body, frames=np.array(["frame_000001"])).save(bodies / "estimate_1.npz")
+    (tmp_path / "keypoints.csv").write_text("frame,person\nframe_000001,1\n", encoding="utf-8")
+    write_checks(tmp_path / "checks.csv", [])
+
+    measure_bodies.main(bodies, tmp_path / "measured", tmp_path / "bodies.csv", custom=[BELLY])
+    summarize_video.main(
+        tmp_path / "measured",
+        tmp_path / "bodies.csv",
+        tmp_path / "keypoints.csv",
+        tmp_path / "checks.csv",
+        tmp_path / "statistics.csv",
+        tmp_path / "outcome.json",
+        video="one",
+        subject="somebody",
+        pose_backend="mediapipe",
+        shape_backend="anny",
+        custom=[BELLY],
+    )
+    collect_reports.main(
+        [tmp_path / "statistics.csv"],
+        [tmp_path / "outcome.json"],
+        **{name: tmp_path / f"{name}.csv" for name in tables},
+        custom=[BELLY],
+    )
+
+    of_video, summary, tidy, subjects, repeated = (
+        pd.read_csv(tmp_path / f"{name}.csv") for name in ("bodies", *tables)
+    )
+    assert of_video["belly_m"][0] == pytest.approx(of_video["waist_m"][0])
+    for table in (summary, subjects):
+        assert table["belly_cm"][0] == table["waist_cm"][0]
+        assert table["belly_cm_low"][0] < table["belly_cm"][0] < table["belly_cm_high"][0]
+    (row,) = tidy[tidy["measurement"] == "belly"].to_dict("records")
+    assert (row["unit"], row["definition"]) == ("cm", BELLY["definition"])
+    assert "belly" in set(repeated["measurement"])
