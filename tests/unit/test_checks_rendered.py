@@ -83,7 +83,7 @@ def test_a_camera_on_a_stand_passes_and_one_in_the_hand_fails(filmed: list[View]
 
 
 def shifted(view: View, x: float, y: float) -> View:
-    shift, size = np.array([[1, 0, x], [0, 1, y]]), view.picture.shape[::-1]
+    shift, size = np.array([[1, 0, x], [0, 1, y]], float), view.picture.shape[::-1]
     picture = cv2.warpAffine(view.picture, shift, size, borderMode=cv2.BORDER_REFLECT)
     background = cv2.warpAffine(view.background.astype(np.uint8), shift, size)
     return View(np.asarray(picture, np.uint8), np.asarray(background, bool))

@@ -15,6 +15,11 @@ from tapeless.shape.anny_space import ShapeSpace
 
 Floats = NDArray[np.float64]
 
+BLUR_M = 0.001
+"""What people differ by in ways that the population behind the space does not know: about a
+millimetre everywhere on the surface, over the adults for tuning. Without it, the finest of the
+unknowns, which move the surface by less, would decide."""
+
 _IS_PERSON = 128  # grey value of a soft silhouette at which the person begins
 _GAP_PX = 5  # between the points that a body is drawn with
 
@@ -23,7 +28,8 @@ def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None) -> Reading:
     """How unlike an adult of their own stature and volume the person is shaped.
 
     As many standard deviations as a number drawn from a normal distribution would be above the mean
-    to be as rare: 3.1 is one adult in a thousand. The median of the bodies.
+    to be as rare, in a population that is a little more varied (`BLUR_M`) than that of the space.
+    The median of the bodies.
 
     What stature and volume explain is taken away, as tall or heavy people are not odd. What is left
     of the squared Mahalanobis distance from the mean shape has chi-squared's distribution, with as
@@ -42,12 +48,14 @@ def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None) -> Reading:
 def _oddness(body: Body, space: ShapeSpace) -> float:
     basis = space.basis.astype(np.float64)
     mean, precision = (part.astype(np.float64) for part in space.prior(None))
+    moves_m = np.sqrt((basis**2).sum(axis=2).mean(axis=1))  # a vertex, by one of each coefficient
+    spread = np.linalg.inv(precision) + np.diag((BLUR_M / moves_m) ** 2)
     away = _coefficients(body, space.mean.astype(np.float64), basis) - mean
     slopes = _size_slopes(body, basis)
     sizes = slopes @ away
-    explained = sizes @ np.linalg.solve(slopes @ np.linalg.solve(precision, slopes.T), sizes)
+    explained = sizes @ np.linalg.solve(slopes @ spread @ slopes.T, sizes)
     freedom = len(away) - len(slopes)
-    left = max(float(away @ precision @ away - explained), 0.0) / freedom
+    left = max(float(away @ np.linalg.solve(spread, away) - explained), 0.0) / freedom
     variance = 2 / (9 * freedom)
     return float((left ** (1 / 3) - (1 - variance)) / variance**0.5)
 
