@@ -9,6 +9,7 @@ kinds are named here, to be left out rather than guessed.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -23,7 +24,7 @@ Track = Sequence[Sighting]
 # rendered people who drew apart, the outline of one had up to 2 % of the other in it at 0.07, and
 # nothing of them from 0.14 on.
 _MARGIN = 0.10
-_FORESEEN_S = 1.0  # how long after (or before) being seen somebody's place is still known
+_LATELY_S = 1.0  # how long before or after being seen somebody's place or speed is still known
 _NEIGHBOURS = 3  # sightings that speak for what somebody looks like
 _CLEARLY = 0.10  # by how much less the colours differ of those who are one person
 # How much further from a steady walk it must be that two have changed places than that they have
@@ -34,8 +35,8 @@ _STEADIER = (0.3, 0.1)
 def find_crowded(sightings: Sequence[Sighting], people: Sequence[Track]) -> set[Sighting]:
     """Those of the people's sightings in whose frames somebody else is in the same place.
 
-    Somebody who is hidden is not seen. So a person who was seen shortly before or after is taken to
-    stand where a steady walk would have brought them.
+    Somebody who is hidden is not seen. So a person who was seen up to a second before or after, or
+    in the frame before or after, is taken to be where a steady walk would have brought them.
 
     Args:
         sightings: everybody seen, those who are not measured, too.
@@ -81,16 +82,19 @@ def _touch(one: Box, other: Box) -> bool:
 def _foresee(person: Track, elsewhere: Sighting) -> Box | None:
     """Where somebody is in the frame of `elsewhere`; None if seen in it, or not lately."""
     track = _in_time_order(person)
-    times = np.array([sighting.time_s for sighting in track])
-    is_seen = any(sighting.frame == elsewhere.frame for sighting in track)
-    if is_seen or np.abs(times - elsewhere.time_s).min() > _FORESEEN_S:
+    frames = np.array([sighting.frame for sighting in track])
+    if elsewhere.frame in frames or not any(_is_lately(s, elsewhere) for s in track):
         return None
     boxes = np.array([sighting.person.box for sighting in track])
     if len(track) == 1:
         return boxes[0]
-    first = int(np.clip(np.searchsorted(times, elsewhere.time_s) - 1, 0, len(times) - 2))
-    share = (elsewhere.time_s - times[first]) / (times[first + 1] - times[first])
+    first = int(np.clip(np.searchsorted(frames, elsewhere.frame) - 1, 0, len(frames) - 2))
+    share = (elsewhere.frame - frames[first]) / (frames[first + 1] - frames[first])
     return np.asarray(boxes[first] + share * (boxes[first + 1] - boxes[first]))
+
+
+def _is_lately(one: Sighting, other: Sighting) -> bool:
+    return abs(one.frame - other.frame) <= 1 or abs(one.time_s - other.time_s) <= _LATELY_S
 
 
 def _in_time_order(person: Track) -> list[Sighting]:
@@ -113,23 +117,27 @@ def _likeness(some: Track, others: Track) -> float:
 
 def _beyond_exchanges(tracks: Sequence[Track]) -> set[Sighting]:
     """The sightings apart from the longest time in which nobody can have changed places."""
-    cuts: dict[int, set[int]] = {}  # by number of a person: the frames with which doubt begins
     groups = {number: {number} for number in range(len(tracks))}
-    for one, other in itertools.combinations(range(len(tracks)), 2):
+    cuts: dict[int, set[int]] = {number: set() for number in groups}
+    for one, other in itertools.combinations(groups, 2):
         if found := set(_exchanges(tracks[one], tracks[other])):
             joined = groups[one] | groups[other]
             groups |= dict.fromkeys(joined, joined)
-            cuts[one] = cuts.get(one, set()) | found
+            cuts[one] |= found
     doubtful: set[Sighting] = set()
     for group in {id(group): group for group in groups.values()}.values():
-        edges = sorted(set().union(*(cuts.get(number, set()) for number in group)))
-        spans: dict[int, set[Sighting]] = {}
-        for sighting in itertools.chain.from_iterable(tracks[number] for number in group):
-            spans.setdefault(int(np.searchsorted(edges, sighting.frame, "right")), set()).add(
-                sighting
-            )
-        doubtful |= set().union(*spans.values()) - max(spans.values(), key=len, default=set())
+        sightings = [sighting for number in group for sighting in tracks[number]]
+        edges = sorted(set().union(*(cuts[number] for number in group)))
+        doubtful |= set(sightings) - _longest_span(sightings, edges)
     return doubtful
+
+
+def _longest_span(sightings: Track, edges: Sequence[int]) -> set[Sighting]:
+    """The most sightings between two of the frames with which another span begins."""
+    spans: dict[int, set[Sighting]] = {}
+    for sighting in sightings:
+        spans.setdefault(bisect_right(edges, sighting.frame), set()).add(sighting)
+    return max(spans.values(), key=len, default=set())
 
 
 def _exchanges(one: Track, other: Track) -> Iterator[int]:
@@ -176,14 +184,14 @@ def _unsteadiness(before: Track, after: Track) -> float:
 
 
 def _extend(end: Sighting, beyond: Track, time_s: float) -> NDArray[np.float64]:
-    """Where somebody is at a time, px, who goes on as between the end of their way and before it.
+    """Where somebody is at a time, px, who goes on as between `beyond` and the end of their way.
 
-    They are taken to stand if nobody saw them within the second before.
+    They are taken to stand if they were not seen lately before it.
     """
     place = _middle(end)
     for other in beyond:
         seconds = end.time_s - other.time_s
-        if 0 < abs(seconds) <= _FORESEEN_S:
+        if seconds and _is_lately(end, other):
             return place + (place - _middle(other)) * (time_s - end.time_s) / seconds
     return place
 

@@ -34,11 +34,11 @@ def colours_of(clothes: Clothes, take: int) -> Colours:
     return clothing_colours(picture_of((person, clothes), seed=take), person)
 
 
-def sightings_of(*people: tuple[Walk, Clothes]) -> list[list[Sighting]]:
+def sightings_of(*people: tuple[Walk, Clothes], step_s: float = STEP_S) -> list[list[Sighting]]:
     """Those of each person, in the frames in which they are seen."""
     return [
         [
-            Sighting(frame, frame * STEP_S, person, colours_of(clothes, frame % 4))
+            Sighting(frame, frame * step_s, person, colours_of(clothes, frame % 4))
             for frame, person in path.items()
         ]
         for path, clothes in people
@@ -75,6 +75,13 @@ def test_somebody_who_is_hidden_is_expected_behind_who_hides_them():
     assert crowded_frames(one, other) == [11, 12]
 
 
+def test_so_is_who_is_hidden_in_one_of_few_frames():
+    there = standing(x=520, stature=STATURE)
+    behind = {frame: there for frame in FRAMES if frame != 12}
+    one, other = sightings_of((walk(480, 480, FRAMES[:12]), RED), (behind, GREEN), step_s=3.0)
+    assert 12 in crowded_frames(one, other)
+
+
 @pytest.mark.parametrize("hidden", [range(12, 24), range(12)])
 def test_also_who_never_comes_out_again_or_was_never_seen_before(hidden: range):
     one, other = sightings_of((walk(500, 500), RED), (walk(400, 600, hidden), GREEN))
@@ -98,6 +105,14 @@ def test_people_side_by_side_with_a_gap_are_in_nobodys_way():
 def test_after_people_who_look_alike_have_crossed_nobody_knows_who_is_who():
     one, other = sightings_of((walk(100, 740), GREY), (walk(900, 260, hidden=range(13, 17)), GREY))
     assert doubtful_frames(one, other) == list(range(17, 24))
+
+
+def test_so_it_is_however_rarely_they_are_seen():
+    rarely = [0, 5, 10, 15, 20]
+    one, other = ({f // 5: path[f] for f in rarely} for path in (walk(100, 900), walk(950, 150)))
+    people = sightings_of((one, GREY), (other, GREY), step_s=2.0)
+    bounce = [[*people[0][:3], *people[1][3:]], [*people[1][:3], *people[0][3:]]]
+    assert len(find_doubtful(bounce)) in (4, 6)
 
 
 def test_who_look_alike_and_stay_in_their_places_are_sure_however_rarely_they_are_seen():
