@@ -79,7 +79,7 @@ class Subject:
     @cached_property
     def extent(self) -> tuple[float, float]:
         """Heights of the lowest and the highest point of the surface, in metres."""
-        heights = self.vertices[self.faces, 1]
+        heights = np.take(self.vertices[:, 1], self.faces)
         return float(heights.min()), float(heights.max())
 
     @cached_property
@@ -381,7 +381,7 @@ def _volume(subject: Subject, _record: Measurement, _side: str) -> Reading:
 
 
 def _area(subject: Subject, _record: Measurement, _side: str) -> Reading:
-    return Reading(surface_area(subject.vertices[subject.faces]))
+    return Reading(surface_area(np.take(subject.vertices, subject.faces, axis=0)))
 
 
 def _of_others(power: int) -> Callable[[Subject, Measurement, str], Reading]:

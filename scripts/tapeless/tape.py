@@ -57,7 +57,7 @@ class Cut:
     def _hull(self) -> ConvexHull:
         return ConvexHull(self.segments.reshape(-1, 2))
 
-    @property
+    @cached_property
     def middle(self) -> Floats:
         """The mean of the ends of the pieces, (2,)."""
         return np.asarray(self.segments.mean(axis=(0, 1)))
@@ -196,8 +196,8 @@ class Tape:
     def _without_free_arms(self, level: float) -> Cut:
         if level not in self._free_cuts:
             loops = self._slicer.loops(level)
-            middles = np.array([loop.middle for loop in loops]).reshape(-1, 2)
-            middles = np.insert(middles, 1, level, axis=1)
+            middles = np.array([(loop.middle[0], level, loop.middle[1]) for loop in loops])
+            middles = middles.reshape(-1, 3)
             to_trunk = self._trunk_bones.distances(middles)
             is_trunk = to_trunk <= self._arm_bones.distances(middles)
             if not is_trunk.any():

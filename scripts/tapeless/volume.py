@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import lru_cache
 
 import numpy as np
@@ -13,6 +14,8 @@ from tapeless.bodies import InvalidBodyError
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
+
+_PART = 4096
 
 LARGEST_HOLE = 4e-4
 """Area of the largest hole that is closed, relative to the square of the body's height: 12 cm2 of
@@ -26,19 +29,20 @@ def signed_volume(triangles: Floats) -> float:
     That is the volume within a closed surface, wherever it lies: above 0 with normals outwards. Of
     an open one it depends on where the origin is.
     """
-    first, second, third = _by_corner(triangles)
-    return float((first * _cross(second, third)).sum()) / 6
+    parts = ((a * _cross(b, c)).sum() for a, b, c in _by_corner(triangles))
+    return float(sum(parts)) / 6
 
 
 def surface_area(triangles: Floats) -> float:
     """Sum of the areas of triangles (F, 3, 3), in the square of their unit."""
-    a, b, c = _by_corner(triangles)
-    return float(np.sqrt((_cross(b - a, c - a) ** 2).sum(axis=0)).sum()) / 2
+    normals = (_cross(b - a, c - a) for a, b, c in _by_corner(triangles))
+    return float(sum(np.sqrt((normal**2).sum(axis=0)).sum() for normal in normals)) / 2
 
 
-def _by_corner(triangles: Floats) -> Floats:
-    """Triangles (F, 3, 3) as corners, coordinates, triangles: (3, 3, F), fast to compute with."""
-    return np.ascontiguousarray(triangles.transpose(1, 2, 0))
+def _by_corner(triangles: Floats) -> Iterator[Floats]:
+    """Triangles (F, 3, 3) in parts of (corner, coordinate, triangle), as fit a CPU's cache."""
+    for start in range(0, len(triangles), _PART):
+        yield np.ascontiguousarray(triangles[start : start + _PART].transpose(1, 2, 0))
 
 
 def _cross(one: Floats, other: Floats) -> Floats:
@@ -68,7 +72,7 @@ def enclosed_volume(vertices: Floats, faces: Ints) -> float:
             f" (the largest hole has {max(areas) * 1e4:.0f} cm2; up to {allowed * 1e4:.0f} cm2"
             " would be closed, as an eye socket is)"
         )
-    volume = sum(map(signed_volume, caps), start=signed_volume(vertices[faces]))
+    volume = sum(map(signed_volume, caps), start=signed_volume(np.take(vertices, faces, axis=0)))
     if volume <= 0:
         raise InvalidBodyError("faces are turned inside out, allowed are normals outwards")
     return volume
