@@ -16,7 +16,7 @@ from tapeless.checks.table import load_checks
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
 from tapeless.outcomes import Outcome
-from tapeless.people import MAIN_PERSON, people_of, rows_of_person
+from tapeless.people import people_of, rows_of_person
 from tapeless.shape.anny_space import ShapeSpace
 
 
@@ -73,10 +73,7 @@ def _of_person(stages: Stages, person: int, space: ShapeSpace | None) -> dict[st
         people_of(stage)[person] for stage in (stages.keypoints, stages.silhouettes, stages.bodies)
     )
     frames = rows_of_person(pd.read_csv(stages.keypoints_table), person)
-    everybody = pd.read_csv(stages.measurements_table)
-    if "person" not in everybody:
-        everybody.insert(1, "person", MAIN_PERSON)
-    estimates = rows_of_person(everybody, person)
+    estimates = rows_of_person(pd.read_csv(stages.measurements_table), person)
     masks = {path.stem: read_grey(path) for path in thinned(sorted(silhouettes.glob("*.png")))}
     poses = {name: read_person(keypoints / f"{name}.json") for name in masks}
     fitted = [Body.load(path) for path in sorted(bodies.glob("estimate_*.npz"))]
