@@ -23,7 +23,7 @@ REJECTION_CODES: dict[str, str] = {
     "too_small": "The person is too small in the picture.",
     "blurred": "The frame is blurred beyond use.",
     "another_person": "The frame shows somebody other than the person who is measured.",
-    "people_overlap": "Somebody else is so close to the person that a picture shows parts of both.",
+    "people_overlap": "Somebody else is so close that a picture of the person shows both.",
     "no_silhouette": "The person could not be cut out from the background.",
     "no_fit": "No body of a plausible size explains the pictures.",
     "camera_moves": "The camera does not stand still.",
