@@ -28,7 +28,7 @@ REJECTION_CODES: dict[str, str] = {
     "no_fit": "No body of a plausible size explains the pictures.",
     "camera_moves": "The camera does not stand still.",
     "lens_distortion": "The lens bows straight lines.",
-    "loose_clothing": "Clothes hide the body: its outline is that of a shape as hardly anybody has.",
+    "loose_clothing": "Clothes hide the body: hardly anybody has the shape of this outline.",
     "unexplained_outline": "Much of the outline is no part of a body: clothes, a bag, long hair.",
     "waist_hidden": "The arms lie on the waist.",
     "no_turn": "The person is not seen from the side, so that the body's depth is unknown.",
