@@ -1,7 +1,7 @@
 """Writes the pages of the documentation that are made from tables of the program.
 
-`python docs/generate.py` writes `measurements.md`, `checks.md` and `rejections.md` beside this file, or into the
-folder given as its argument.
+`python docs/generate.py` writes `measurements.md`, `checks.md` and `rejections.md` beside this
+file, or into the folder given as its argument.
 """
 
 from __future__ import annotations
@@ -165,7 +165,8 @@ The run goes on with the other videos and ends with exit status 0.
 
 The same codes say in `keypoints.csv` why a single frame was not used. A video is rejected when too
 few frames are left, with the code that explains at least half of those that show somebody, or else
-with `too_few_frames`. Codes of [checks](checks.md) reject a video only where `checks.reject` names them.
+with `too_few_frames`. Codes of [checks](checks.md) reject a video only where `checks.reject` names
+them.
 
 {_markdown_table(("code", "meaning"), rows)}
 
@@ -186,26 +187,27 @@ def checks_page(checks: Mapping[str, Check]) -> str:
 
 # Checks: when not to believe it
 
-Every video that could be measured is checked. `checks.csv` of the video has a row per person and check, and
-`<results>/checks.csv` those of all videos: the verdict, the number that decided, its limit, and what follows. A
-check has three verdicts: `pass`, `fail`, and `cannot_tell`, which never passes.
+Every video that could be measured is checked. `checks.csv` of the video has a row per person and
+check, and `<results>/checks.csv` those of all videos: the verdict, the number that decided, its
+limit, and what follows. A check has three verdicts: `pass`, `fail`, and `cannot_tell`, which never
+passes.
 
 {_markdown_table(("check", "question", "fine is", "if it fails"), rows)}
 
 What can follow:
 
-- *flag*: the code stands in the last column of `summary.csv`, `flags`. One that could not tell, but has
-  consequences, stands there as `no_turn=cannot_tell`.
-- *widen*: the relative uncertainty of a measurement is multiplied by the factor below, and its interval
-  becomes wider. Factors of several checks do not multiply: each stands for an error of its own, and errors
-  add in squares. It is flagged, too.
-- *reject*: the person has no numbers, but the check's code and a sentence that says what to do. Which checks do so is
-  said in the configuration: `checks.reject` is `[not_an_adult]` unless you change it. With `[]` nobody is
-  rejected for a check, and what is said below follows instead.
+- *flag*: the code stands in the last column of `summary.csv`, `flags`. One that could not tell, but
+  has consequences, stands there as `no_turn=cannot_tell`.
+- *widen*: the relative uncertainty of a measurement is multiplied by the factor below, and its
+  interval becomes wider. Factors of several checks do not multiply: each stands for an error of its
+  own, and errors add in squares. It is flagged, too.
+- *reject*: the person has no numbers, but the check's code and a sentence that says what to do.
+  Which checks do so is said in the configuration: `checks.reject` is `[not_an_adult]` unless you
+  change it. With `[]` nobody is rejected for a check, and what is said below follows instead.
 
 A video that an earlier stage rejected is not checked: its table has no rows. Checks take about two
-seconds a video. `camera_moves` and `lens_distortion` are about the whole video, so that their rows name no
-person.
+seconds a video. `camera_moves` and `lens_distortion` are about the whole video, so that their rows
+name no person.
 
 {sections}"""
 
