@@ -303,7 +303,8 @@ REAL_VIDEO = Path(__file__).parents[2] / "../shared/videos/walk_front.mp4"
 def test_the_masked_bystander_of_a_real_video_is_hidden_in_every_frame(tmp_path) -> None:
     """Small, half hidden behind a hand and a mask, at the edge: missed by a face detector alone."""
     sampling = Sampling(frames=6)
-    sample_frames.main(REAL_VIDEO, tmp_path / "frames", tmp_path / "frames.csv", sampling=sampling)
+    outputs = [tmp_path / name for name in ("frames", "frames.csv", "camera.json")]
+    sample_frames.main(REAL_VIDEO, *outputs, sampling=sampling)
     frames = [read_rgb(path) for path in sorted((tmp_path / "frames").glob("*.png"))]
     estimate_pose_mediapipe.main(tmp_path / "frames", tmp_path / "pose", min_visibility=0.5)
 

@@ -43,7 +43,7 @@ def frames(clip: Path, tmp_path: Path) -> Path:
     """The sampled frames of the clip."""
     folder = tmp_path / "frames"
     sampling = Sampling(frames=5, start_s=0.2, rotate=90, longest_side_px=128)
-    main(clip, folder, tmp_path / "frames.csv", sampling=sampling)
+    main(clip, folder, tmp_path / "frames.csv", tmp_path / "camera.json", sampling=sampling)
     return folder
 
 
@@ -86,7 +86,13 @@ def test_what_a_card_decoded_comes_back_the_same_without_one(
         machine.setenv("CUDA_VISIBLE_DEVICES", "GPU-of-the-job")
         machine.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
         sampling = Sampling(frames=5, longest_side_px=128, hwaccel="cuda")
-        main(clip, tmp_path / "frames", tmp_path / "frames.csv", sampling=sampling)
+        main(
+            clip,
+            tmp_path / "frames",
+            tmp_path / "frames.csv",
+            tmp_path / "camera.json",
+            sampling=sampling,
+        )
     before = content(tmp_path / "frames")
     assert (tmp_path / "slots/GPU-of-the-job.lock").exists()
     forget(tmp_path / "frames", "frame_000001", "frame_000005")
@@ -114,14 +120,26 @@ def test_frames_that_are_there_are_not_touched(frames: Path, clip: Path):
 def test_a_rejected_video_has_nothing_to_bring_back(tmp_path: Path):
     text = tmp_path / "text.mp4"
     text.write_text("no video", encoding="utf-8")
-    main(text, tmp_path / "frames", tmp_path / "frames.csv", sampling=Sampling())
+    main(
+        text,
+        tmp_path / "frames",
+        tmp_path / "frames.csv",
+        tmp_path / "camera.json",
+        sampling=Sampling(),
+    )
     recall(tmp_path / "frames")
     assert list((tmp_path / "frames").glob("*.png")) == []
 
 
 def test_a_video_that_is_gone_is_a_fault_of_the_machine(tmp_path: Path):
     clip = write_clip(tmp_path / "clip.mp4", numbered(10), "-c:v", "libx264")
-    main(clip, tmp_path / "frames", tmp_path / "frames.csv", sampling=Sampling(frames=3))
+    main(
+        clip,
+        tmp_path / "frames",
+        tmp_path / "frames.csv",
+        tmp_path / "camera.json",
+        sampling=Sampling(frames=3),
+    )
     forget(tmp_path / "frames", "frame_000001")
     clip.unlink()
     with pytest.raises(FileNotFoundError):
