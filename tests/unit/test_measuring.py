@@ -13,7 +13,7 @@ from tapeless.anatomy import JOINTS
 from tapeless.bodies import Body
 from tapeless.definitions import KINDS
 from tapeless.measurements import Measured, load_table, measure
-from tapeless.measuring import ALGORITHMS, FLAGS
+from tapeless.measuring import ALGORITHMS, FLAGS, Subject
 from tapeless.tape import HORIZONTAL, Cut, Slicer
 
 GIRTHS = {record.name for record in load_table().measurements if record.quantity == "girth"}
@@ -360,6 +360,23 @@ def test_landmarks_by_rule_are_near_those_of_anny(adult: Body, of_adult: Measure
         assert by_rule[name] == pytest.approx(of_adult.values[name], rel=1e-3), name
     for name in ("chest", "underbust", "knee", "shoulder_breadth", "torso_height", "head_height"):
         assert by_rule[name] == pytest.approx(of_adult.values[name], rel=0.08), name
+
+
+def test_shares_in_rules_are_those_of_adults_of_anny() -> None:
+    from tapeless.population import draw_adults, rest_body
+
+    topologies = load_table().topologies
+    rules = {name: topologies["other"].landmarks[name] for name in ("bust", "navel", "underbust")}
+    shares: dict[str, list[float]] = {name: [] for name in rules}
+    for adult in draw_adults(8, seed=5, varied_beyond_prior=True):
+        subject = Subject(rest_body(adult), topologies["anny"])
+        for name, rule in rules.items():
+            start, end = map(subject.height_of, rule.of)
+            shares[name].append((subject.height_of(name) - start) / (end - start))
+
+    for name, rule in rules.items():
+        assert rule.share == pytest.approx(np.mean(shares[name]), abs=0.01), name
+    assert topologies["smplx"].landmarks["underbust"] == rules["underbust"]
 
 
 def test_a_mesh_with_other_names_for_its_joints_is_measured(body: Body, measured: Measured) -> None:
