@@ -2,7 +2,7 @@
 # ./cohort.smk films the people first. Of the cohort "calibration", what is learned is how wide
 # intervals have to be; of "evaluation", docs/accuracy.md says how good they and the values are.
 from snakemake.exceptions import WorkflowError
-from snakemake.io import is_flagged
+from snakemake.io import is_flagged, strip_wildcard_constraints
 from snakemake.utils import min_version
 
 min_version("9.19")
@@ -85,7 +85,7 @@ if MEASURED_UNKNOWN:
 
     rule share_sight:
         input:
-            SEEN,
+            map(strip_wildcard_constraints, SEEN),
         output:
             [
                 (
