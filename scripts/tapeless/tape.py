@@ -21,6 +21,7 @@ _ARM_THICKNESS_M = 0.12
 _FLAT = 0.5  # sine of 30 degrees
 _ARMPIT_STEP_M = 0.002
 _ARMPIT_REACH_M = 0.3
+_FEW = 6
 _NEXT = [1, 2, 0]  # the corner of a triangle after each
 
 HORIZONTAL: Floats = np.array([[0.0, 1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
@@ -94,6 +95,7 @@ class Slicer:
         self._corners = np.ascontiguousarray(faces.T)
         self._along = vertices @ axes[0]
         self._places = vertices @ axes[1:].T
+        self._cuts = 0
 
     def loops(self, level: float) -> list[Cut]:
         """The connected contours in the plane at `level` along the first axis; may be none.
@@ -101,8 +103,7 @@ class Slicer:
         A vertex in the plane counts as above it, so that a closed surface has closed contours.
         """
         is_below = self._along < level
-        first, second, third = is_below[self._corners]
-        met = np.flatnonzero((first | second | third) & ~(first & second & third))
+        met = self._met(is_below, level)
         if len(met) == 0:
             return []
         corners = self._corners[:, met].T
@@ -120,6 +121,21 @@ class Slicer:
         pairs = nodes.reshape(-1, 2)
         segments, label = points[pairs], _components(pairs, len(known))[pairs[:, 0]]
         return [Cut(segments[label == number]) for number in range(label.max() + 1)]
+
+    def _met(self, is_below: npt.NDArray[np.bool_], level: float) -> Ints:
+        """The numbers of the faces that a plane meets."""
+        self._cuts += 1
+        if self._cuts <= _FEW:  # where faces begin and end is worth its time for many cuts only
+            first, second, third = is_below[self._corners]
+            return np.flatnonzero((first | second | third) & ~(first & second & third))
+        low, high = self._ends
+        return np.flatnonzero((low < level) & (high >= level))
+
+    @cached_property
+    def _ends(self) -> tuple[Floats, Floats]:
+        first, second, third = self._along[self._corners]
+        low = np.minimum(np.minimum(first, second), third)
+        return low, np.maximum(np.maximum(first, second), third)
 
     def lift(self, points: Floats, level: float) -> Floats:
         """Points (N, 2) of a cut at `level` as places in space (N, 3)."""
