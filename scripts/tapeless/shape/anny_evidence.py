@@ -90,6 +90,12 @@ class Knowns:
     prior_mean: Tensor
     prior_precision: Tensor
 
+    @property
+    def scale_is_known(self) -> bool:
+        """Whether anything says how large the person is, besides the images."""
+        scales = (self.stature_m, self.distance_m, self.object_px_per_m, self.volume_m3)
+        return any(scale is not None for scale in scales)
+
 
 @dataclass(frozen=True)
 class State:
