@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 NVML_SOURCE = Path(__file__).parent / "containers/standins/nvml/nvml.c"
@@ -90,6 +90,7 @@ _PATIENCE_S = 60
 @dataclass(frozen=True)
 class Job:
     process: subprocess.Popen[str]
+    _logged: list[str] = field(default_factory=list)
 
     def wait_for_gpus(self) -> list[str]:
         """The cards that the job got, once it has them."""
@@ -102,20 +103,37 @@ class Job:
         return line.split()
 
     def is_waiting(self, seconds: float = 1.0) -> bool:
-        """Whether the job has no card, and still runs, after some time."""
+        """Whether the job has said that it waits, and does so for some time."""
+        assert self.process.stderr is not None
+        while "waiting for" not in "".join(self._logged):
+            streams = [self.process.stdout, self.process.stderr]
+            ready, _, _ = select.select(streams, [], [], _PATIENCE_S)
+            if self.process.stderr not in ready:  # it has a card, or says nothing at all
+                return False
+            if not (line := os.read(self.process.stderr.fileno(), 1 << 16)):
+                return False
+            self._logged.append(line.decode())
         ready, _, _ = select.select([self.process.stdout], [], [], seconds)
         return not ready and self.process.poll() is None
 
     def end(self) -> str:
         """Lets the job end; what it logged."""
         _, said = self.process.communicate()
-        return said
+        return "".join(self._logged) + said
 
     def fail(self) -> str:
         """What the job says on its way out, which must be a failure."""
         said = self.end()
         assert self.process.returncode != 0
         return said
+
+
+def who_works(one: Job, other: Job) -> tuple[Job, Job]:
+    """Of two jobs the first that has its cards, and the other one."""
+    outputs = [one.process.stdout, other.process.stdout]
+    ready, _, _ = select.select(outputs, [], [], _PATIENCE_S)
+    assert ready, "no card in all that time"
+    return (one, other) if one.process.stdout in ready else (other, one)
 
 
 def make_cards(folder: Path, count: int) -> Cards:

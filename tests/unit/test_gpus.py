@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 import psutil
 import pytest
 
-from cards import Cards, make_cards
+from cards import Cards, make_cards, who_works
 from estimate_shape_anny import main
 from tapeless.bodies import Body
 from tapeless.outcomes import Outcome
@@ -85,7 +85,7 @@ class TestTurns:
 
     def test_on_one_card_they_take_turns(self, one: Cards):
         with one.job() as first, one.job() as second:
-            working, waiting = (second, first) if first.is_waiting() else (first, second)
+            working, waiting = who_works(first, second)
             assert working.wait_for_gpus() == list(one.uuids)
             assert waiting.is_waiting()
             working.end()
@@ -128,7 +128,7 @@ class TestTurns:
 
     def test_two_jobs_that_want_all_do_not_wait_for_each_other_for_ever(self, two: Cards):
         with two.job(2) as first, two.job(2) as second:
-            working, waiting = (second, first) if first.is_waiting() else (first, second)
+            working, waiting = who_works(first, second)
             assert working.wait_for_gpus() == list(two.uuids)
             working.end()
             assert waiting.wait_for_gpus() == list(two.uuids)
