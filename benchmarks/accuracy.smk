@@ -77,24 +77,22 @@ if MEASURED_UNKNOWN:
     use rule estimate_shape from unknown as unknown_estimate_shape with:
         threads: 1
 
-    SEEN = [
-        path
+    # Files and folders; whether it is a folder.
+    SEEN = {
+        strip_wildcard_constraints(path): is_flagged(path, "directory")
         for stage in ("sample_frames", "estimate_pose", "select_keypoints", "segment_person")
         for path in workflow.get_rule(f"tapeless_{stage}").output
-    ]
+    }
+
+    def shared(path, is_folder):
+        other = path.replace(KNOWN, UNKNOWN, 1)
+        return directory(other) if is_folder else other
 
     rule share_sight:
         input:
-            map(strip_wildcard_constraints, SEEN),
+            list(SEEN),
         output:
-            [
-                (
-                    directory(path.replace(KNOWN, UNKNOWN, 1))
-                    if is_flagged(path, "directory")
-                    else path.replace(KNOWN, UNKNOWN, 1)
-                )
-                for path in SEEN
-            ],
+            [shared(path, is_folder) for path, is_folder in SEEN.items()],
         log:
             f"{UNKNOWN}/logs/share_sight/{{video}}.log",
         conda:
