@@ -198,9 +198,11 @@ What can follow:
 
 - *flag*: the code stands in the last column of `summary.csv`, `flags`. One that could not tell, but
   has consequences, stands there as `no_turn=cannot_tell`.
-- *widen*: the relative uncertainty of a measurement is multiplied by the factor below, and its
-  interval becomes wider. Factors of several checks do not multiply: each stands for an error of its
-  own, and errors add in squares. It is flagged, too.
+- *widen*: the interval becomes wider, by an error that makes the relative uncertainty the factor
+  below times what is usual for a body fitted to a known height. Where the scale is uncertain, that
+  is not multiplied: clothes make girths wrong, not the scale. Factors of several checks do not
+  multiply either: each stands for an error of its own, and errors add in squares. It is flagged,
+  too.
 - *reject*: the person has no numbers, but the check's code and a sentence that says what to do.
   Which checks do so is said in the configuration: `checks.reject` is `[not_an_adult]` unless you
   change it. With `[]` nobody is rejected for a check, and what is said below follows instead.

@@ -65,12 +65,26 @@ def relative_sd_of(
     raise KeyError(f"add a row for {key} to {UNCERTAINTY_FILE}")
 
 
+def widened(relative_sd: float, usual_sd: float, factor: float) -> float:
+    """An uncertainty with an error added that makes the usual one `factor` times as large.
+
+    The error adds in squares (JCGM 100:2008, "GUM", equation 10), `factor`^2 - 1 times the square
+    of the usual one. It is not in proportion to `relative_sd`: clothes that are loose do not make a
+    stature that nobody knows less known.
+
+    Args:
+        relative_sd: what can be wrong without it.
+        usual_sd: what is usual where `factor` was measured.
+        factor: 1 or more.
+    """
+    return math.hypot(relative_sd, usual_sd * math.sqrt(factor**2 - 1))
+
+
 def interval(
     estimates: Sequence[float],
     relative_sd: float,
     *,
     are_independent: bool = True,
-    widening: float = 1.0,
 ) -> tuple[float, float]:
     """Where the truth lies with 95 % confidence, around the median of a video's estimates.
 
@@ -90,7 +104,6 @@ def interval(
         estimates: one or more values above 0.
         relative_sd: from `relative_sd_of`.
         are_independent: whether what is wrong with one tells nothing of the next.
-        widening: what `relative_sd` is multiplied with, for what the checks of the video found.
 
     Returns:
         low and high, in the unit of the estimates.
@@ -106,7 +119,7 @@ def interval(
     if count > 1:
         share = median_penalty(count) / math.sqrt(count) if are_independent else 1.0
         of_median = share * np.log(values).std(ddof=1)
-    combined = math.hypot(of_median, relative_sd * widening)
+    combined = math.hypot(of_median, relative_sd)
     freedom = (count - 1) * (combined / of_median) ** 4 if of_median > 0 else math.inf
     width = float(stdtrit(freedom, (1 + CONFIDENCE) / 2)) * combined
     middle = float(np.median(values))

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from tapeless.intervals import Uncertainty, interval, relative_sd_of
+from tapeless.intervals import Uncertainty, interval, relative_sd_of, widened
 from tapeless.measurements import Measurement, Table
 
 DESCRIPTION = ("count", "mean", "std", "min", "25%", "50%", "75%", "max")
@@ -27,6 +27,10 @@ STATISTICS_COLUMNS = (
 )
 """A row of `statistics.csv` and of the `measurements.csv` of all videos."""
 
+_USUAL_BACKEND, _USUAL_SCALE = "anny", "known_height"
+"""What the factors of the checks were measured on, so that it is its uncertainty they multiply,
+whatever a video's own backend and scale."""
+
 
 def summarize(
     estimates: pd.DataFrame,
@@ -44,7 +48,8 @@ def summarize(
         table: the measurements, in the order of the rows.
         uncertainty: from `load_uncertainty`.
         shape_backend: what estimated the bodies, as the configuration has it.
-        widening: what the checks of the video multiply the uncertainty of a measurement with.
+        widening: by how much the checks of the video make the usual uncertainty of a
+            measurement larger.
 
     Returns:
         The columns of `STATISTICS_COLUMNS` from `measurement` on: pandas' `describe()`, the 95 %
@@ -66,7 +71,10 @@ def summarize(
         relative_sd = relative_sd_of(
             uncertainty, shape_backend, record.name, record.quantity, scale
         )
-        relative_sd *= widening(record)
+        usual_sd = relative_sd_of(
+            uncertainty, _USUAL_BACKEND, record.name, record.quantity, _USUAL_SCALE
+        )
+        relative_sd = widened(relative_sd, usual_sd, widening(record))
         low, high = math.nan, math.nan
         if len(values):
             low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)

@@ -130,6 +130,22 @@ def test_what_checks_found_widens_the_measurements_that_it_concerns() -> None:
         assert logs[1] - middle == pytest.approx(factor * (logs[0] - middle))
 
 
+def test_what_checks_found_does_not_multiply_what_is_not_known_of_the_scale() -> None:
+    """Clothes that make a mass wrong by half do not make somebody weigh tons."""
+    rows = estimates(count=1, scale="estimated")
+    known = load_uncertainty()
+    widened = summarize(
+        rows, load_table(), known, shape_backend="anny", widening=lambda _measurement: 18.0
+    ).set_index("measurement")
+
+    scaled, usual = (
+        relative_sd_of(known, "anny", "mass", "mass", scale)
+        for scale in ("estimated", "known_height")
+    )
+    expected = math.hypot(scaled, usual * math.sqrt(18**2 - 1))
+    assert widened.loc["mass", "common_relative_sd"] == pytest.approx(expected)
+
+
 def test_a_flag_counts_from_half_of_the_estimates_on() -> None:
     rows = estimates(count=4)
     rows["flags"] = ["waist=belly;hips=wide;waist=apart", "waist=belly", "waist=apart", None]
