@@ -18,10 +18,10 @@ from tapeless.shape.outlines import Matches, Outlines, RimFinder, match_outlines
 
 NOMINAL_HEIGHT_PX = 550
 
-STATURE_SPREAD_M = 0.003
+STATURE_SPREAD_M = 0.001
 """How closely the fitted body keeps to a known stature."""
 
-VOLUME_SPREAD = 0.004
+VOLUME_SPREAD = 0.002
 """How closely it keeps to the volume of a known mass, as a share of it. Bodies differ in density by
 about 2 %, but the thousands of neighbouring outline points count as if they were independent, so
 that what is known must count for more, too, or it would not be heard."""
@@ -34,8 +34,8 @@ OBJECT_SPREAD = 0.002
 
 TURN_SPREAD = {
     "pelvis": math.inf,
-    "lumbar": 0.12,
-    "thorax": 0.12,
+    "lumbar": 0.04,
+    "thorax": 0.04,
     "neck": 0.2,
     "head": 0.2,
     "clavicle": 0.12,
@@ -46,7 +46,9 @@ TURN_SPREAD = {
     "knee": 0.35,
     "ankle": 0.25,
 }
-"""Standard deviation, in radians, of how far a joint turns away from the rest pose."""
+"""Standard deviation, in radians, of how far a joint turns away from the rest pose. That of the
+spine is small, because a pelvis that tips and a chest that leans against it look the same from
+the front as another shape; what a picture does show, a bend to the side, it still sees."""
 
 TURN_DAMPING = 100.0
 """What keeps a step short in turns that the picture hardly shows, such as towards the camera."""
