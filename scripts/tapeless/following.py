@@ -32,24 +32,22 @@ _CLEARLY = 0.10  # by how much less the colours differ of those who are one pers
 _STEADIER = (0.3, 0.1)
 
 
-def find_crowded(sightings: Sequence[Sighting], people: Sequence[Track]) -> set[Sighting]:
+def find_crowded(people: Sequence[Track], others: Sequence[Track] = ()) -> set[Sighting]:
     """Those of the people's sightings in whose frames somebody else is in the same place.
 
-    Somebody who is hidden is not seen. So a person who was seen up to a second before or after, or
-    in the frame before or after, is taken to be where a steady walk would have brought them.
+    Somebody who is hidden is not seen. So whoever was seen up to a second before or after, or in
+    the frame before or after, is taken to be where a steady walk would have brought them.
 
     Args:
-        sightings: everybody seen, those who are not measured, too.
         people: the sightings of each person who is measured.
+        others: those of everybody else, such as somebody who passes by.
     """
     crowded = set()
+    everybody = [*people, *others]
     for person in people:
-        own = set(person)
-        others = [other for other in people if other is not person]
+        rest = [track for track in everybody if track is not person]
         for sighting in person:
-            seen = [s for s in sightings if s.frame == sighting.frame and s not in own]
-            boxes = [np.array(s.person.box) for s in seen]
-            boxes += [box for other in others if (box := _foresee(other, sighting)) is not None]
+            boxes = [box for track in rest for box in _places(track, sighting)]
             if any(_touch(np.array(sighting.person.box), box) for box in boxes):
                 crowded.add(sighting)
     return crowded
@@ -79,17 +77,22 @@ def _touch(one: Box, other: Box) -> bool:
     return bool((gap < margin).all())
 
 
-def _foresee(person: Track, elsewhere: Sighting) -> Box | None:
-    """Where somebody is in the frame of `elsewhere`; None if seen in it, or not lately."""
-    track = _in_time_order(person)
-    frames = np.array([sighting.frame for sighting in track])
-    if elsewhere.frame in frames or not any(_is_lately(s, elsewhere) for s in track):
-        return None
+def _places(person: Track, elsewhere: Sighting) -> list[Box]:
+    """Where somebody is in the frame of `elsewhere`, seen or not; nowhere if not seen lately."""
+    seen = [np.array(s.person.box) for s in person if s.frame == elsewhere.frame]
+    if seen or not any(_is_lately(sighting, elsewhere) for sighting in person):
+        return seen
+    return [_foresee(_in_time_order(person), elsewhere.frame)]
+
+
+def _foresee(track: Track, frame: int) -> Box:
+    """Where a steady walk brings somebody in a frame in which they are not seen."""
     boxes = np.array([sighting.person.box for sighting in track])
     if len(track) == 1:
-        return boxes[0]
-    first = int(np.clip(np.searchsorted(frames, elsewhere.frame) - 1, 0, len(frames) - 2))
-    share = (elsewhere.frame - frames[first]) / (frames[first + 1] - frames[first])
+        return np.asarray(boxes[0])
+    frames = np.array([sighting.frame for sighting in track])
+    first = int(np.clip(np.searchsorted(frames, frame) - 1, 0, len(frames) - 2))
+    share = (frame - frames[first]) / (frames[first + 1] - frames[first])
     return np.asarray(boxes[first] + share * (boxes[first + 1] - boxes[first]))
 
 

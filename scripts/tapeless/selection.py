@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 from pathlib import Path
 
 import cv2
@@ -146,14 +147,15 @@ def select_everybody(
             selected all the same.
     """
     people = _sort_people(footage.views, rules)
-    followed = [
-        person
-        for number, person in enumerate(people, start=MAIN_PERSON)
-        if number == MAIN_PERSON or 2 * len(person) >= rules.min_frames
-    ]
-    if not followed:
+    if not people:
         return select_main_person(footage, keypoints, table, rules)
-    faults = _faults_among(footage.views, followed)
+    is_followed = [
+        number == MAIN_PERSON or 2 * len(person) >= rules.min_frames
+        for number, person in enumerate(people, start=MAIN_PERSON)
+    ]
+    followed = list(compress(people, is_followed))
+    passing = [person for person, stays in zip(people, is_followed, strict=True) if not stays]
+    faults = _faults_among(followed, passing)
     verdicts: dict[int | None, list[Verdict]] = {
         number: judge(footage, person, rules, faults)
         for number, person in enumerate(followed, start=MAIN_PERSON)
@@ -168,11 +170,13 @@ def select_everybody(
 
 
 def _faults_among(
-    views: Sequence[View], followed: Sequence[Sequence[View]]
+    followed: Sequence[Sequence[View]], passing: Sequence[Sequence[View]]
 ) -> dict[Sighting, Fault]:
-    """What is wrong with sightings of people because there are several of them."""
-    people = [[view.sighting for view in person] for person in followed]
-    crowded = find_crowded([view.sighting for view in views], people)
+    """What is wrong with sightings of the followed people because there are several in view."""
+    people, others = (
+        [[view.sighting for view in person] for person in group] for group in (followed, passing)
+    )
+    crowded = find_crowded(people, others)
     clear = [[sighting for sighting in person if sighting not in crowded] for person in people]
     return dict.fromkeys(find_doubtful(clear), _DOUBT) | dict.fromkeys(crowded, _OVERLAP)
 

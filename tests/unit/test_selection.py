@@ -345,6 +345,13 @@ class TestEverybody:
         video.select(people="all")
         assert list(people_of(video.keypoints)) == [1]
 
+    def test_who_is_only_glimpsed_is_not_mixed_in_while_hidden(self, video):
+        for i in range(12):
+            hidden = [(standing(x=260, stature=300), GREEN)] if i in (4, 7) else []
+            video.add((standing(x=230), RED), *hidden)
+        video.select(people="all")
+        assert set(video.rows[4:8].code) == {"people_overlap"}
+
     def test_the_others_go_on_when_the_main_person_cannot_be_measured(self, video):
         for i in range(12):  # the larger one walks into the picture
             large = (standing(x=20 + 12 * min(i, 4), stature=480), RED)
