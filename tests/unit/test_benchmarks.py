@@ -298,6 +298,17 @@ def test_the_need_is_what_just_reaches_the_truth(estimates: list[float], true: f
     assert min(abs(low / true - 1), abs(high / true - 1)) < 1e-5
 
 
+def test_whoever_has_what_the_truth_needs_or_more_holds_it() -> None:
+    generator = np.random.default_rng(5)
+    for _ in range(60):
+        estimates = np.exp(generator.normal(0, 10 ** generator.uniform(-3, -1), 3)).tolist()
+        true = math.exp(generator.normal(0, 0.05))
+        need = needed_sd(estimates, true)
+        for given in np.linspace(need, 3 * need + 0.01, 31):
+            low, high = interval(estimates, given)
+            assert low <= true <= high
+
+
 def test_where_the_spread_alone_reaches_the_truth_nothing_is_needed() -> None:
     assert needed_sd([0.7, 0.8, 0.9], 0.81) == 0
 

@@ -218,13 +218,28 @@ def test_the_interval_holds_the_truth_as_often_as_it_says() -> None:
         assert 0.93 < covered < 0.985, (count, spread, common)
 
 
-def test_more_spread_and_larger_errors_never_narrow_it() -> None:
-    widths = [
-        np.log(np.divide(*interval([1 - s, 1, 1 + s], r)[::-1]))
-        for s, r in [(0.0, 0.02), (0.01, 0.02), (0.02, 0.02), (0.02, 0.04)]
-    ]
+def width(estimates: list[float], relative_sd: float) -> float:
+    """The interval's, on logarithms."""
+    low, high = interval(estimates, relative_sd)
+    return math.log(high / low)
 
-    assert widths == sorted(widths)
+
+def test_what_is_known_to_be_wrong_never_narrows_it() -> None:
+    assert width([0.99, 1, 1.012], 0.006) > width([0.99, 1, 1.012], 0.0)
+
+    generator = np.random.default_rng(3)
+    for count in (1, 2, 3, 4, 8) * 20:
+        estimates = np.exp(generator.normal(0, 10 ** generator.uniform(-4, -0.5), count)).tolist()
+        widths = [width(estimates, sd) for sd in np.linspace(0, 0.2, 41)]
+        assert widths == sorted(widths)
+
+
+def test_more_spread_never_narrows_it() -> None:
+    for count in (2, 3, 4, 8):
+        steps = np.arange(count) - (count - 1) / 2
+        for sd in (0.0, 0.001, 0.02, 0.1):
+            widths = [width(np.exp(s * steps).tolist(), sd) for s in np.linspace(0, 0.1, 41)]
+            assert widths == sorted(widths)
 
 
 def test_low_stays_above_nothing_however_wide() -> None:
