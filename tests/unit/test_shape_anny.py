@@ -242,6 +242,28 @@ def test_a_known_distance_or_object_gives_the_scale(
     assert body.vertices[:, 1].max() == pytest.approx(1.05 * STATURE_M, rel=0.01)
 
 
+@pytest.mark.parametrize("lens", [{}, {"vertical_fov_degrees": 60.0, "fov_is_exact": False}])
+def test_a_distance_gives_no_scale_through_a_lens_that_nobody_measured(
+    space_file: Path, filmed: list[Frame], lens: dict[str, float]
+) -> None:
+    without, far = (
+        estimate_bodies(filmed, space_file, Settings(distance_m=distance_m, estimates=1, **lens))[0]
+        for distance_m in (None, 1.2 * DISTANCE_M)
+    )
+    assert far.scale == "estimated"
+    statures = [body.vertices[:, 1].max() for body in (without, far)]
+    assert statures[1] == pytest.approx(statures[0], rel=0.01)
+
+
+def test_a_distance_tells_the_lens_where_the_height_is_given(
+    space_file: Path, filmed: list[Frame]
+) -> None:
+    settings = Settings(stature_m=STATURE_M, distance_m=DISTANCE_M, estimates=1)
+    (body,) = estimate_bodies(filmed, space_file, settings)
+    assert body.scale == "known_height"
+    assert body.camera_focal_px[0] == pytest.approx(FOCAL_PX, rel=0.02)
+
+
 def test_a_known_mass_is_kept_to(space_file: Path, filmed: list[Frame], fitted: Body) -> None:
     mass = measure_body(fitted)["mass"]
     settings = Settings(stature_m=STATURE_M, mass_kg=1.08 * mass, estimates=1)

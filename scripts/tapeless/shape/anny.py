@@ -103,6 +103,11 @@ class Settings:
     min_frames: int = MIN_FRAMES_PER_ESTIMATE
     device: str = "cpu"
 
+    @property
+    def lens_is_measured(self) -> bool:
+        """Whether somebody measured the field of view."""
+        return self.vertical_fov_degrees is not None and self.fov_is_exact
+
 
 def read_frames(keypoints: Path, silhouettes: Path) -> list[Frame]:
     """All frames that have both keypoints and a silhouette, in time order."""
@@ -209,6 +214,7 @@ def _knowns(frame: Frame, space: ShapeSpace, settings: Settings) -> Knowns:
         object_px_per_m=settings.object_px_per_m,
         focal_px=side / 2 / math.tan(math.radians(angle) / 2),
         focal_spread=_focal_spread(settings),
+        focal_is_measured=settings.lens_is_measured,
         prior_mean=torch.as_tensor(mean, device=settings.device),
         prior_precision=torch.as_tensor(precision, device=settings.device),
     )
@@ -217,16 +223,21 @@ def _knowns(frame: Frame, space: ShapeSpace, settings: Settings) -> Knowns:
 def _focal_spread(settings: Settings) -> float:
     if settings.vertical_fov_degrees is None:
         return GUESSED_FOCAL_SPREAD
-    return EXACT_FOCAL_SPREAD if settings.fov_is_exact else NAMED_FOCAL_SPREAD
+    return EXACT_FOCAL_SPREAD if settings.lens_is_measured else NAMED_FOCAL_SPREAD
 
 
 def _scale(settings: Settings) -> Scale:
-    """The best source of scale there is: the one that decides, though the others are heard."""
+    """The best source of scale there is: the one that decides, though the others are heard.
+
+    A distance gives none through a lens that was not measured: people's statures differ by less
+    than lenses do.
+    """
     if settings.stature_m is not None:
         return "known_height"
     if settings.object_px_per_m is not None:
         return "known_object"
-    return "known_distance" if settings.distance_m is not None else "estimated"
+    is_known = settings.distance_m is not None and settings.lens_is_measured
+    return "known_distance" if is_known else "estimated"
 
 
 def _body(

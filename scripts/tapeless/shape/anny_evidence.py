@@ -80,8 +80,9 @@ class Observations:
 @dataclass(frozen=True)
 class Knowns:
     """What is known beforehand: stature in metres, volume in m3, distance from the lens in metres,
-    and pixels in a metre at that distance, each None when not known; focal length in pixels and
-    the standard deviation of its logarithm; mean (K,) and precision (K, K) of the shape prior."""
+    and pixels in a metre at that distance, each None when not known; focal length in pixels,
+    the standard deviation of its logarithm, and whether it was measured; mean (K,) and precision
+    (K, K) of the shape prior."""
 
     stature_m: float | None
     volume_m3: float | None
@@ -89,13 +90,19 @@ class Knowns:
     object_px_per_m: float | None
     focal_px: float
     focal_spread: float
+    focal_is_measured: bool
     prior_mean: Tensor
     prior_precision: Tensor
 
     @property
     def scale_is_known(self) -> bool:
-        """Whether anything says how large the person is, besides the images."""
-        scales = (self.stature_m, self.distance_m, self.object_px_per_m, self.volume_m3)
+        """Whether anything says how large the person is, besides the images.
+
+        A distance does so through a lens that is known: half as far away through one half as long,
+        somebody is half as large.
+        """
+        distance_m = self.distance_m if self.focal_is_measured else None
+        scales = (self.stature_m, distance_m, self.object_px_per_m, self.volume_m3)
         return any(scale is not None for scale in scales)
 
 

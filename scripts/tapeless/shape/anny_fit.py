@@ -77,7 +77,8 @@ class Fitter:
         """The most probable body and poses.
 
         Where nothing gives the scale, a first fit is to find the stature only, and a second one,
-        from there, keeps to it.
+        from there, keeps to it. A distance is then heard by the second one only, to which it tells
+        the lens: the first one would take for it what outlines tell of the lens, which is little.
         """
         state = self._start(seen, knowns)
         knowns = self.weighed(knowns, state)
@@ -85,7 +86,7 @@ class Fitter:
             if knowns.scale_is_known:
                 return self._steps(state, seen, knowns, STAGES, pool)
             precision = POINTS_PER_OBSERVATION * knowns.prior_precision
-            careful = replace(knowns, prior_precision=precision)
+            careful = replace(knowns, prior_precision=precision, distance_m=None)
             state = self._steps(state, seen, careful, STAGES, pool)
             return self._steps(state, seen, self.scaled(knowns, state), STAGES[-1:], pool)
 
