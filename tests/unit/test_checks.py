@@ -364,11 +364,28 @@ def test_an_arm_hides_the_waist_when_no_background_shows_between(arms_apart, sha
     assert reading.value == share
 
 
-def test_arms_that_were_not_found_hide_nothing() -> None:
+def test_arms_that_were_not_found_are_not_taken_for_free() -> None:
     person = without(standing(), "Wrist", "Elbow")
     frames, mask = ["a", "b", "c"], cut_out(standing(), arms_apart=False)
+    reading = hidden_waist_share(dict.fromkeys(frames, person), dict.fromkeys(frames, mask))
+    assert reading.value is None
+    assert "Of 3 frames" in reading.why_not
+    assert "0 show where both arms are" in reading.why_not
+
+
+@pytest.mark.parametrize(("unseen", "share"), [(3, 0), (4, None)])
+def test_frames_that_show_free_arms_speak_for_no_more_than_as_many_others(unseen, share) -> None:
+    free, missing = with_arms_out(standing()), without(with_arms_out(standing()), "RWrist")
+    people = {f"frame_{i:06d}": missing if i < unseen else free for i in range(3 + unseen)}
+    mask = cut_out(with_arms_out(standing()), arms_apart=True)
+    assert hidden_waist_share(people, dict.fromkeys(people, mask)).value == share
+
+
+def test_one_arm_on_the_waist_hides_it_wherever_the_other_is() -> None:
+    person = without(standing(), "LWrist")
+    frames, mask = ["a", "b", "c"], cut_out(standing(), arms_apart=False)
     people = dict.fromkeys(frames, person)
-    assert hidden_waist_share(people, dict.fromkeys(frames, mask)).value == 0
+    assert hidden_waist_share(people, dict.fromkeys(frames, mask)).value == 100
 
 
 def test_from_the_side_nothing_can_be_said_of_the_arms() -> None:
@@ -377,7 +394,7 @@ def test_from_the_side_nothing_can_be_said_of_the_arms() -> None:
     people = dict.fromkeys(frames, sideways)
     reading = hidden_waist_share(people, dict.fromkeys(frames, mask))
     assert reading.value is None
-    assert "in 0 frames" in reading.why_not
+    assert "Of 0 frames" in reading.why_not
 
 
 def body_seen_from(*yaws: float) -> Body:

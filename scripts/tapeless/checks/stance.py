@@ -18,6 +18,9 @@ Floats = NDArray[np.float64]
 
 MIN_FACING_FRAMES = 3
 """Frames from in front or behind that it takes to tell where the arms are."""
+MIN_SHARE_TOLD = 0.5
+"""Share of these frames in which it must be known. A detector misses the very arms that lie before
+or behind the trunk, so that the frames in which it found them say little of the others."""
 FACING = 0.5
 """Shoulders as wide as this, in lengths of the torso, are seen from in front or behind; sideways an
 arm is before the waist, wherever it is."""
@@ -39,24 +42,27 @@ def hidden_waist_share(people: Mapping[str, Person], silhouettes: Mapping[str, P
     """The share of the frames from in front or behind in which an arm lies on the waist, per cent.
 
     An arm lies on it where no background shows between the two at half of the heights between the
-    lowest rib and the hips, or more.
+    lowest rib and the hips, or more. Frames in which an arm was not found, and the other one is
+    off, say nothing and are left out.
 
     Args:
         people: body points by frame.
         silhouettes: soft masks by frame.
     """
-    hidden = [
+    facing = [
         _is_waist_hidden(person, silhouettes[frame] >= _IS_PERSON)
         for frame, person in people.items()
         if frame in silhouettes and _is_facing(person)
     ]
-    if len(hidden) < MIN_FACING_FRAMES:
+    told = [is_hidden for is_hidden in facing if is_hidden is not None]
+    if len(told) < max(MIN_FACING_FRAMES, MIN_SHARE_TOLD * len(facing)):
         return Reading(
             None,
-            why_not=f"The person is seen from in front or behind in {len(hidden)} frames; it takes "
-            f"{MIN_FACING_FRAMES} to tell whether the arms hide the waist.",
+            why_not=f"Of {len(facing)} frames in which the person is seen from in front or behind, "
+            f"{len(told)} show where both arms are; it takes half of them, and "
+            f"{MIN_FACING_FRAMES}, to tell whether the arms hide the waist.",
         )
-    return Reading(100 * float(np.mean(hidden)))
+    return Reading(100 * float(np.mean(told)))
 
 
 def _is_facing(person: Person) -> bool:
@@ -67,26 +73,27 @@ def _is_facing(person: Person) -> bool:
     return bool(abs(right[0] - left[0]) > FACING * torso)
 
 
-def _is_waist_hidden(person: Person, silhouette: Mask) -> bool:
+def _is_waist_hidden(person: Person, silhouette: Mask) -> bool | None:
+    """Whether an arm lies on the waist; None if it cannot be told."""
     shoulders = person.at("RShoulder", "LShoulder").mean(axis=0)
     hips = person.at("RHip", "LHip").mean(axis=0)
     top, bottom = (round(shoulders[1] + share * (hips[1] - shoulders[1])) for share in _WAIST)
     rows = range(max(top, 0), min(bottom, len(silhouette)))
     if not rows:
-        return False
+        return None
     hidden = 0
-    arms = [_arm_points(person, arm) for arm in _ARMS]
+    arms = [_arm_points(person, arm) for arm in _ARMS if person.has(*arm)]
     for row in rows:
         spine = shoulders + (row - shoulders[1]) / (hips[1] - shoulders[1]) * (hips - shoulders)
         run = _run_at(silhouette[row], round(float(spine[0])))
         hidden += any(_lies_in(arm, row, run) for arm in arms)
-    return hidden >= _HIDDEN_ROWS * len(rows)
+    if hidden >= _HIDDEN_ROWS * len(rows):
+        return True
+    return False if len(arms) == len(_ARMS) else None
 
 
 def _arm_points(person: Person, arm: tuple[str, str, str]) -> Floats:
-    """Points along an arm to the end of the hand, (n, 2) px; none if part of it was not found."""
-    if not person.has(*arm):
-        return np.empty((0, 2))
+    """Points along an arm to the end of the hand, (n, 2) px."""
     shoulder, elbow, wrist = person.at(*arm)
     ends = [shoulder, elbow, wrist, wrist + _HAND * (wrist - elbow)]
     share = np.linspace(0, 1, _BETWEEN_ENDS)[:, None]
@@ -105,7 +112,7 @@ def _run_at(row: Mask, column: int) -> tuple[int, int]:
 
 def _lies_in(arm: Floats, row: int, run: tuple[int, int]) -> bool:
     """Whether an arm crosses a row within a stretch of it."""
-    if not len(arm) or not arm[:, 1].min() <= row <= arm[:, 1].max():
+    if not arm[:, 1].min() <= row <= arm[:, 1].max():
         return False
     column = arm[np.abs(arm[:, 1] - row).argmin(), 0]
     return bool(run[0] <= column <= run[1])
