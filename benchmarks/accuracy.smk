@@ -28,6 +28,8 @@ if config["cohort"] == "evaluation" and not all(Path(path).exists() for path in 
         "measure them first, with --config cohort=calibration and cohort=repeats."
     )
 
+# Tables of the library that are made here.
+LEARNED = ("uncertainty.csv", "checks.yaml")
 KNOWN, UNKNOWN = f"{COHORT}/known", f"{COHORT}/unknown"
 MEASURED = [f"{adult}-{take}" for adult in ADULTS for take in PEOPLE["takes"]]
 MEASURED_UNKNOWN = [f"{adult}-{take}" for adult in ADULTS for take in PEOPLE["unknown"]]
@@ -108,31 +110,38 @@ rule all:
     input:
         {
             "calibration": f"{COHORT}/"
-            + ("uncertainty.csv" if config["adults"] else "intervals_used"),
+            + ("quantiles.csv" if config["adults"] else "intervals_used"),
             "evaluation": f"{DOCS}/accuracy.md",
             config["real"]["cohort"]: f"{COHORT}/repeatability.csv",
         }.get(config["cohort"], f"{COHORT}/scores.csv"),
 
 
 rule calibrate_intervals:
-    """Makes two tables of the library anew: what is uncertain, and how much wider the front is."""
+    """How wide intervals have to be, and how much wider the front; the library stays as it is.
+
+    What is learned here is written into tables that it, too, imports by their names, and that the
+    checks are read from: neither may start it again. Who changes a check says --forcerun.
+    """
     input:
         known=expand(f"{KNOWN}/videos/{{video}}/measurements.csv", video=MEASURED),
         unknown=expand(f"{UNKNOWN}/videos/{{video}}/measurements.csv", video=MEASURED_UNKNOWN),
+        checks=ancient(
+            expand(f"{KNOWN}/videos/{{video}}/checks.csv", video=MEASURED)
+            + expand(f"{UNKNOWN}/videos/{{video}}/checks.csv", video=MEASURED_UNKNOWN)
+        ),
         truth=f"{COHORT}/truth.csv",
-        sources=sources_of("scripts/calibrate_intervals.py"),
+        sources=[
+            path
+            for path in sources_of("scripts/calibrate_intervals.py")
+            if path.name not in LEARNED
+        ],
     output:
         needs=f"{COHORT}/needs.csv",
-        widening=f"{COHORT}/widening.csv",
-        uncertainty=f"{COHORT}/uncertainty.csv",
-        checks=f"{COHORT}/checks.yaml",
+        quantiles=f"{COHORT}/quantiles.csv",
     log:
         f"{COHORT}/logs/calibrate_intervals.log",
     conda:
         "envs/synthetic.yaml"
-    params:
-        library=str(LIBRARY / "tapeless/data"),
-        seed=PEOPLE["seed"],
     message:
         "Finding out how wide intervals have to be"
     script:
@@ -140,10 +149,9 @@ rule calibrate_intervals:
 
 
 rule use_intervals:
-    """Puts the tables into the library; not those of a try with fewer people."""
+    """Puts what was found into the library; not that of a try with fewer people."""
     input:
-        uncertainty=f"{COHORT}/uncertainty.csv",
-        checks=f"{COHORT}/checks.yaml",
+        quantiles=f"{COHORT}/quantiles.csv",
     output:
         used=touch(f"{COHORT}/intervals_used"),
     log:
@@ -152,10 +160,11 @@ rule use_intervals:
         "envs/synthetic.yaml"
     params:
         library=str(LIBRARY / "tapeless/data"),
+        seed=PEOPLE["seed"],
     message:
         "Writing the width of intervals into the library"
-    shell:
-        "cp {input.uncertainty:q} {input.checks:q} {params.library:q} 2> {log:q}"
+    script:
+        "scripts/use_intervals.py"
 
 
 rule measure_average:

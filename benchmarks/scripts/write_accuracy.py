@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from calibrate_intervals import BACKEND, FRONT, TURN
+from calibrate_intervals import FRONT, TURN
 from draw_accuracy import with_people
 from page import DASH, amount, fill, markdown, percent, share, written
 from scipy.stats import betabinom
 from score_accuracy import AVERAGE, AVERAGE_OF_SEX, GIVEN, NOT_GIVEN, TAPELESS, given_height_sd
+from use_intervals import BACKEND
 from variants import AS_IN_A_RUN
 
 from tapeless import __version__

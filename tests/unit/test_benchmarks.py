@@ -13,6 +13,7 @@ import pandas as pd
 import pytest
 import yaml
 
+from tapeless.checks import Finding, write_checks
 from tapeless.checks.table import TABLE_FILE, load_checks
 from tapeless.images import write_image
 from tapeless.intervals import interval, load_uncertainty
@@ -25,14 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "scripts"))
 import draw_accuracy
 import write_accuracy
 from ablate_fit import evenly, with_exact_outlines
-from calibrate_intervals import (
-    needed_sd,
-    quantile,
-    quantiles_of,
-    rewrite,
-    rewrite_widening,
-    widening_of,
-)
+from calibrate_intervals import needed_sd, quantile, quantiles_of, read_needs
 from film_adult import vary
 from list_cohort import list_people, list_spans
 from page import amount, markdown
@@ -50,6 +44,7 @@ from score_accuracy import (
 from score_cost import cost_per_stage, read_costs
 from score_repeatability import repeatability_of
 from share_sight import share
+from use_intervals import rewrite, rewrite_widening, widening_of
 from variants import AS_IN_A_RUN
 from write_accuracy import Evidence, accuracy_table, front_table, judge
 
@@ -359,12 +354,13 @@ def test_measured_rows_are_made_anew_and_the_others_kept(
         "anny,waist,known_height,fit,0.5,old\n"
         "anny,other length,known_height,given height,0.005,assumed\n"
         "anny,other length,known_object,known object,0.02,assumed\n"
+        "anny,other length,estimated,stature of adults,0.03,assumed\n"
         "anny,other area,known_height,fit,0.3,of no measured kind\n"
         "shapy,waist,known_height,fit,0.08,published\n",
         encoding="utf-8",
     )
 
-    rewrite(path, quantiles, "measured: {people} adults")
+    rewrite(path, quantiles, seed=12)
 
     assert path.read_text(encoding="utf-8").startswith("# where from\n")
     known = load_uncertainty(path)
@@ -377,14 +373,71 @@ def test_measured_rows_are_made_anew_and_the_others_kept(
         math.hypot(0.05, 3 * 0.005), abs=2e-4
     )
     assert known["anny", "waist", "known_object"] == pytest.approx(math.hypot(0.01, 0.02), abs=2e-4)
-    assert known["anny", "waist", "estimated"] == pytest.approx(0.04, abs=2e-4)
     assert known["anny", "other girth", "known_height"] == pytest.approx(
         math.hypot(0.02, 0.005), abs=2e-4
     )
-    assert "measured: 3 adults" in path.read_text(encoding="utf-8")
+    assert "measured: calibration cohort seed 12, 3 adults" in path.read_text(encoding="utf-8")
     again = path.read_text(encoding="utf-8")
-    rewrite(path, quantiles, "measured: {people} adults")
+    rewrite(path, quantiles, seed=12)
     assert path.read_text(encoding="utf-8") == again
+
+
+@pytest.mark.parametrize(
+    ("assumed", "waist", "mass"),
+    [
+        (0.001, 0.04, 0.05),  # what rendered people need is more
+        (0.03, 0.04, math.hypot(3 * 0.03, 0.05)),
+        (0.045, math.hypot(0.045, 0.01), math.hypot(3 * 0.045, 0.05)),
+    ],
+)
+def test_without_a_height_nobody_is_surer_than_the_spread_of_statures_allows(
+    quantiles: pd.DataFrame, tmp_path: Path, assumed: float, waist: float, mass: float
+) -> None:
+    """Rendered people need 4 % at the waist and 5 % of the mass without a height."""
+    path = tmp_path / "uncertainty.csv"
+    path.write_text(
+        "shape_backend,measurement,scale,source,relative_sd,basis\n"
+        f"anny,other length,estimated,stature of adults,{assumed},assumed: statures\n",
+        encoding="utf-8",
+    )
+
+    rewrite(path, quantiles, seed=12)
+
+    known = load_uncertainty(path)
+    assert known["anny", "waist", "estimated"] == pytest.approx(waist, abs=2e-4)
+    assert known["anny", "mass", "estimated"] == pytest.approx(mass, abs=2e-4)
+    bases = pd.read_csv(path).set_index(["measurement", "source"])["basis"]
+    assert bases["waist", "stature of adults"] == "assumed: 1 x that of lengths"
+    assert "with a known height; without one, 4.0 % in all" in bases["waist", "fit"]
+
+
+def found(check: str, consequence: str) -> Finding:
+    return Finding(1, check, "fail", 1.0, 0.0, "%", consequence, "")  # type: ignore[arg-type]
+
+
+def test_needs_are_those_of_videos_as_the_intervals_are_used(
+    truth: pd.DataFrame, tmp_path: Path
+) -> None:
+    """Not of those that a check widens more, nor of fronts that are not known as such."""
+    seen = {
+        "adult_01-turn": [found("camera_moves", "flag")],
+        "adult_02-turn": [found("waist_hidden", "widen")],
+        "adult_01-front": [found("no_turn", "widen")],
+        "adult_02-front": [],
+        "adult_02-turn_again": [found("no_turn", "widen")],
+        "adult_02-turn_once_more": [found("partial_body", "reject")],
+    }
+    for video, findings in seen.items():
+        (tmp_path / video).mkdir()
+        table = pd.DataFrame({"scale": "known_height", "waist_m": [0.8], "height_m": [1.7]})
+        table.to_csv(tmp_path / video / "measurements.csv")
+        write_checks(tmp_path / video / "checks.csv", findings)
+
+    needs = read_needs([tmp_path / video for video in seen], truth)
+
+    used = needs.groupby("measurement")[["adult", "take"]].apply(lambda t: t.to_numpy().tolist())
+    assert used["waist"] == [["adult_01", "turn"], ["adult_01", "front"]]
+    assert used["height"] == [["adult_01", "turn"], ["adult_02", "turn"], ["adult_01", "front"]]
 
 
 def test_the_check_of_the_turn_is_told_how_much_wider_the_front_is(tmp_path: Path) -> None:

@@ -74,12 +74,13 @@ def test_pictures_are_looked_at_once_for_both_fits_and_no_others_are_made(workpl
     assert "unknown_segment_person" not in planned
 
 
-def test_intervals_are_calibrated_on_measurements_without_any_interval(workplace: Path) -> None:
+def test_intervals_are_calibrated_on_what_was_measured_and_checked_without_any_interval(workplace: Path) -> None:
     film(workplace, "calibration", "turn", "front")
     planned = jobs(plan(workplace, "accuracy.smk", "calibration"))
     assert planned["calibrate_intervals"] == 1
     assert planned["tapeless_measure_bodies"] == 4
     assert planned["unknown_measure_bodies"] == 2
+    assert planned["tapeless_check_video"] == 4
     assert not [rule for rule in planned if "summarize" in rule or "write" in rule]
     assert "use_intervals" not in planned  # two people are a try
 
