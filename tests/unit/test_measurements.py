@@ -341,7 +341,7 @@ def test_arms_held_out_as_smplx_has_them_stay_out_of_the_tape() -> None:
     """The chest grows a little: with the arm, flesh moves up."""
     from tapeless.population import draw_adults
 
-    for adult in draw_adults(4, seed=11, varied_beyond_prior=True):
+    for adult in draw_adults(4, seed=5, varied_beyond_prior=True):
         down, out = (
             measure_body(standing(adult, degrees), _the_five(load_table())) for degrees in (0, 40)
         )
