@@ -25,7 +25,8 @@ OTHERS = (f"{RESULTS}/calibration/truth.csv", f"{REPEATS}/repeatability.csv")
 if config["cohort"] == "evaluation" and not all(Path(path).exists() for path in OTHERS):
     raise WorkflowError(
         "docs/accuracy.md also says what the cohorts calibration and repeats showed: film and "
-        "measure them first, with --config cohort=calibration and cohort=repeats."
+        "measure them first, with --config cohort=calibration and cohort=repeats (a try: with as "
+        "many adults)."
     )
 
 # Tables of the library that are made here.
@@ -33,7 +34,6 @@ LEARNED = ("uncertainty.csv", "checks.yaml")
 KNOWN, UNKNOWN = f"{COHORT}/known", f"{COHORT}/unknown"
 MEASURED = [f"{adult}-{take}" for adult in ADULTS for take in PEOPLE["takes"]]
 MEASURED_UNKNOWN = [f"{adult}-{take}" for adult in ADULTS for take in PEOPLE["unknown"]]
-# A try with fewer people leaves the project as it is.
 DOCS = f"{COHORT}/docs" if config["adults"] else "docs"
 IMAGES = f"{DOCS}/images/accuracy"
 

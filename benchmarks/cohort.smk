@@ -12,8 +12,14 @@ include: "common.smk"
 
 
 FILMS = f"{COHORT}/films"
-REAL = config["real"]
-HAS_REAL = config["cohort"] == REAL["cohort"] and Path(REAL["video"]).exists()
+REAL = {**config["real"], "video": os.environ.get("TAPELESS_RECORDING", config["real"]["video"])}
+WANTS_REAL = config["cohort"] == REAL["cohort"]
+HAS_REAL = WANTS_REAL and Path(REAL["video"]).exists()
+if WANTS_REAL and not HAS_REAL:
+    logger.warning(
+        f"No spans of a real recording will be measured: there is no file {REAL['video']}. It is "
+        f"{REAL['source']}; put it there, or set TAPELESS_RECORDING to where it is."
+    )
 
 
 wildcard_constraints:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import shutil
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -116,6 +118,39 @@ def score(errors: pd.DataFrame, **wanted: str) -> pd.Series:
 def test_no_two_cohorts_share_a_seed_nor_any_the_priors() -> None:
     seeds = [cohort["seed"] for cohort in CONFIG["cohorts"].values()]
     assert len({*seeds, 1}) == len(seeds) + 1
+
+
+def seeds_in(path: Path) -> set[int]:
+    """The literal seeds that a file draws people with, and its constants that are called so."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_bytes())):
+        values: list[ast.expr] = []
+        if isinstance(node, ast.Call) and getattr(node.func, "id", "") == "draw_adults":
+            values = [*node.args[1:2], *(k.value for k in node.keywords if k.arg == "seed")]
+        elif isinstance(node, ast.Assign) and "SEED" in getattr(node.targets[0], "id", ""):
+            values = [node.value]
+        found |= {v.value for v in values if isinstance(v, ast.Constant)}
+    return found
+
+
+def test_nobody_of_the_evaluation_is_seen_elsewhere_and_every_seed_has_its_purpose() -> None:
+    root = Path(__file__).parents[2]
+    files = [
+        f
+        for folder in ("scripts", "tests", "docs", "benchmarks")
+        for f in root.glob(f"{folder}/**/*.py")
+    ]
+    used = {path: seeds_in(path) for path in files}
+    evaluated = CONFIG["cohorts"]["evaluation"]["seed"]
+    assert [path for path, seeds in used.items() if evaluated in seeds] == []
+    listed = set(CONFIG["seeds"])
+    assert set().union(*used.values()) <= listed
+    assert {cohort["seed"] for cohort in CONFIG["cohorts"].values()} <= listed
+
+
+def test_spans_of_the_recording_share_no_frame() -> None:
+    spans = CONFIG["real"]["spans_s"]
+    assert all(one[1] <= other[0] for one, other in pairwise(spans))
 
 
 def test_everything_that_the_page_judges_is_a_measurement() -> None:
