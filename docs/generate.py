@@ -24,10 +24,14 @@ CUSTOM_KEYS = (
     (
         "`kind`",
         "`girth`: a taut tape around the torso or a limb. `path`: a taut tape along the surface,"
-        " through landmarks. `distance`: straight from landmark to landmark. `height`: of a"
-        " landmark above the floor, or above another one",
+        " through landmarks that are on the skin. `distance`: straight from landmark to landmark."
+        " `height`: of a landmark above the floor, or above another one",
     ),
-    ("`at`", "of a girth: horizontal, at this landmark; with `bone`, across the bone at it"),
+    (
+        "`at`",
+        "of a girth: horizontal, at this landmark, around the torso; with `bone`, across that bone,"
+        " through it",
+    ),
     (
         "`between`, `share`",
         "of a girth: horizontal, at a share (0 to 1) of the height from one landmark to another",
@@ -134,12 +138,22 @@ measurements:
 
 Landmarks are those [below](#landmarks), and the joints {_listed(JOINTS)}. One that there is on the
 left and the right can be named without its side; both are measured then, and the mean is the value.
-A mistake in a record is reported before anything runs.
+
+A girth without `bone` is that of the torso. Below the crotch there is none: write `bone` for the
+girth of a leg, or it is `cannot_tell`. A `path` lies on the skin, and joints are inside the body: a
+path through a joint is a mistake, and one through a landmark that a body model has as a point
+inside (such as `bust` of *other*) is `cannot_tell` there. So is a value of nothing, such as the
+height of one acromion above the other where both are equally high.
+
+A mistake in a record is reported before anything runs. The name of a record, and every column that
+it makes in any table, must be its own: `waist_contour` is refused, as the raw contour of `waist`
+has its column, and so is what begins with `shapy_`.
 
 ## Landmarks
 
 Vertex numbers on each body model; of several vertices the mean is taken. Where a model has no
-vertex for a landmark, a rule finds it from joints and geometry; such a landmark is approximate.
+vertex for a landmark, a rule finds it from joints and geometry. Of some landmarks the rule is the
+definition (exact). All others are approximate, and what rests on one has the flag `approximate`.
 
 {places}
 A body file of topology `other` is any closed mesh, x to the person's left, y up, z to the front,

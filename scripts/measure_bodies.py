@@ -74,7 +74,9 @@ def measure_estimates(
                 **(contours_of(measured, table) if contours else {}),
                 "scale": body.scale,
                 "frames": len(body.frames),
-                "flags": ";".join(f"{name}={flag}" for name, flag in measured.flags.items()),
+                "flags": ";".join(
+                    f"{name}={flag}" for name, flags in measured.flags.items() for flag in flags
+                ),
             }
         )
     return rows
@@ -82,8 +84,11 @@ def measure_estimates(
 
 def columns_of(values: Mapping[str, float], table: Table) -> dict[str, float]:
     """The measurements of one estimate, by column of the table."""
-    records = table.present(lambda record: record.name in values)
-    return {record.si_column: round(values[record.name], MICROMETRES) for record in records}
+    return {
+        record.si_column: round(values[record.name], MICROMETRES)
+        for record in table.present(lambda record: record.name in values)
+        if record.name in values  # of `MAIN`, too, a body may lack what it rests on
+    }
 
 
 def contours_of(measured: Measured, table: Table) -> dict[str, float]:

@@ -61,25 +61,29 @@ class Rule:
         of: names of one or two landmarks or joints; a name without its side is the middle of both.
         share: how far from the first to the second, 0 to 1.
         towards: one of `DIRECTIONS`.
+        exact: whether that is what the landmark is defined to be, and no guess from other people.
     """
 
     kind: str
     of: tuple[str, ...]
     share: float = 0.0
     towards: str = "up"
+    exact: bool = False
 
     def describe(self) -> str:
         """The rule as half a sentence."""
         names = [name.replace("_", " ") for name in self.of]
         point = names[0]
         if len(names) == 2:
-            point = f"{round(100 * self.share)} % of the way from {names[0]} to {names[1]}"
+            point = f"{round(100 * self.share, 1):g} % of the way from {names[0]} to {names[1]}"
         if self.kind == "surface":
             where = {"up": "above", "down": "below", "front": "before", "back": "behind"}
-            return f"surface straight {where[self.towards]} {point}"
+            text = f"surface straight {where[self.towards]} {point}"
+            return f"{text} (exact)" if self.exact else text
         if self.kind == "profile":
             direction = "60 degrees below the front" if self.towards == "chin" else self.towards
-            return f"furthest {direction} in the middle of the body, above {point}"
+            text = f"furthest {direction} in the middle of the body, above {point}"
+            return f"{text} (exact)" if self.exact else text
         return point
 
 
@@ -120,6 +124,25 @@ class Anatomy:
 
     def knows(self, name: str) -> bool:
         """Whether `name` is a landmark or a joint here, of one side or of both."""
+        return any(one in self.landmarks or one in self.joints for one in _of_sides(name))
+
+    def is_approximate(self, name: str) -> bool:
+        """Whether a landmark, of one side or of both, is a guess, or rests on one."""
+        rules = [self.landmarks.get(one) for one in _of_sides(name)]
         return any(
-            one in self.landmarks or one in self.joints for one in (name, f"{SIDES[0]}_{name}")
+            not rule.exact or any(map(self.is_approximate, rule.of))
+            for rule in rules
+            if isinstance(rule, Rule)
         )
+
+    def is_on_skin(self, name: str) -> bool:
+        """Whether `name`, of one side or of both, is a landmark on the surface, not inside it."""
+        places = [self.landmarks[one] for one in _of_sides(name) if one in self.landmarks]
+        return bool(places) and not any(
+            isinstance(place, Rule) and place.kind == "point" for place in places
+        )
+
+
+def _of_sides(name: str) -> tuple[str, str]:
+    """A name as it is, and that of its left one; the right one is like it."""
+    return name, f"{SIDES[0]}_{name}"

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from tapeless.anatomy import BONES
+from tapeless.anatomy import BONES, JOINTS, SIDES
 from tapeless.definitions import TABLE_FILE, Measurement, Table, load_definitions
 from tapeless.units import QUANTITIES, UNITS
 
-RESERVED = ("estimate", "scale", "frames", "flags", "person")
-"""Columns of a video's `measurements.csv` that are no measurements."""
+SHAPY_PREFIX = "shapy_"
+"""What the names of SHAPY's own measurements begin with, those that it may have some day, too."""
+
+_BELOW_THE_TORSO = ("kneecap", "knee", "ankle")
 
 Record = Mapping[str, Any]
 
@@ -34,25 +36,61 @@ def find_custom_faults(records: Sequence[Record], table: Table | None = None) ->
     They are of the form that `schemas/config.schema.yaml` asks for.
     """
     table = table or load_definitions(TABLE_FILE)
-    taken = [record.name for record in table.present(lambda _record: True)] + list(RESERVED)
+    earlier = list(table.present(lambda _record: True))
     faults = []
     for number, record in enumerate(records):
         said = f"measurements.custom.{number} ({record['name']})"
-        faults += [f"{said} {fault}" for fault in _faults(record, taken, table)]
-        taken.append(record["name"])
+        own = _measurement(record)
+        faults += [f"{said} {fault}" for fault in _name_faults(own, earlier)]
+        faults += [f"{said} {fault}" for fault in _faults(record, table)]
+        earlier.append(own)
     return faults
 
 
-def _faults(record: Record, taken: Sequence[str], table: Table) -> Iterator[str]:
-    if record["name"] in taken:
+def _name_faults(own: Measurement, earlier: Iterable[Measurement]) -> Iterator[str]:
+    if own.name in {other.name for other in earlier}:
         yield "has a name that is taken already; choose another one"
+        return
+    if own.name.startswith(SHAPY_PREFIX):
+        yield f"has a name with {SHAPY_PREFIX}, which is for SHAPY's own; choose another one"
+    for other in earlier:
+        if shared := sorted(own.columns & other.columns):
+            yield f"has the column {shared[0]}, as {other.name} has; choose another name"
+
+
+def _faults(record: Record, table: Table) -> Iterator[str]:
     yield from (_girth_faults if record["kind"] == "girth" else _line_faults)(record)
     known = sorted(set.intersection(*(_names(table, topology) for topology in table.topologies)))
     for name in _landmarks(record):
         if name not in known:
             yield f"has an unknown landmark {name}{_closest(name, known)}"
+    yield from _place_faults(record)
     if (bone := record.get("bone")) is not None and bone not in BONES:
         yield f"has an unknown bone {bone}{_closest(bone, BONES)}"
+
+
+def _place_faults(record: Record) -> Iterator[str]:
+    """What is known of no body: joints are inside of each, knees below each torso."""
+    if record["kind"] == "path":
+        for name in record.get("through", ()):
+            if name in _of_either_side(JOINTS):
+                yield (
+                    f"is a path, which lies on the skin, and {name} is a joint inside the body;"
+                    " name a landmark of the skin, or write kind: distance"
+                )
+    if record["kind"] == "girth" and "bone" not in record:
+        for name in _landmarks(record):
+            if name in _of_either_side(_BELOW_THE_TORSO):
+                yield (
+                    f"is a girth of the torso, and {name} is below it; write bone for that of a"
+                    " limb"
+                )
+
+
+def _of_either_side(names: Iterable[str]) -> set[str]:
+    """Names with a side and without, whichever they are given with."""
+    plain = {name.removeprefix("left_").removeprefix("right_") for name in names}
+    return plain | {f"{side}_{name}" for name in plain for side in SIDES}
 
 
 def _closest(name: str, known: Iterable[str]) -> str:

@@ -88,6 +88,13 @@ class Measurement:
         return f"{self.name}_contour_{self.unit.si}"
 
     @property
+    def columns(self) -> set[str]:
+        """All columns that it may have, in any table."""
+        ends = {f"{self.report_column}{end}" for end in ("", "_low", "_high")}
+        contour = {self.contour_column} if self.quantity == "girth" else set()
+        return {self.si_column} | ends | contour
+
+    @property
     def power(self) -> int:
         """The power of its scale that a body's value goes with: 1 of lengths, 3 of masses."""
         return QUANTITIES[self.quantity][1]

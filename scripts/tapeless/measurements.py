@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tapeless.anatomy import Anatomy
 from tapeless.bodies import Body, InvalidBodyError
 from tapeless.custom_measurements import with_custom
 from tapeless.definitions import MAIN, TABLE_FILE, Measurement, Table, load_definitions
@@ -35,14 +36,14 @@ class Measured:
 
     Attributes:
         values: in SI units.
-        flags: what else is to be said, one of `measuring.FLAGS`; a measurement that cannot be told
-            of this body has no value, and the flag `cannot_tell`.
+        flags: what else is to be said, of `measuring.FLAGS`; a measurement that cannot be told of
+            this body has no value, and the flag `cannot_tell`.
         contours: of each girth, the length in metres of the contour into every hollow.
         lines: where it was taken, each (N, 3) metres; none of volumes and of what is computed.
     """
 
     values: Mapping[str, float]
-    flags: Mapping[str, str]
+    flags: Mapping[str, tuple[str, ...]]
     contours: Mapping[str, float]
     lines: Mapping[str, tuple[Floats, ...]]
 
@@ -72,7 +73,7 @@ def measure(body: Body, table: Table | None = None) -> Measured:
     table = table or load_table()
     subject = Subject(body, table.topologies[body.topology])
     readings: dict[str, Reading] = {}
-    flags: dict[str, str] = {}
+    flags: dict[str, tuple[str, ...]] = {}
     for record in table.measurements:
         try:
             reading = take(subject, record)
@@ -80,18 +81,28 @@ def measure(body: Body, table: Table | None = None) -> Measured:
             if isinstance(error, InvalidBodyError) and record.name in MAIN:
                 raise
             log.warning("%s cannot be measured: %s", record.name, error)
-            flags[record.name] = "cannot_tell"
+            flags[record.name] = ("cannot_tell",)
             continue
         readings[record.name] = reading
         subject.values[record.name] = reading.value
-        if reading.flag:
-            flags[record.name] = reading.flag
+        if said := _flags(reading, record, table.topologies[body.topology], flags):
+            flags[record.name] = said
     return Measured(
         values=subject.values,
         flags=flags,
         contours={n: r.contour for n, r in readings.items() if r.contour is not None},
         lines={n: r.lines for n, r in readings.items() if r.lines},
     )
+
+
+def _flags(
+    reading: Reading, record: Measurement, anatomy: Anatomy, earlier: Mapping[str, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """What is to be said of a reading; `earlier` are the flags of what it may be computed from."""
+    is_approximate = any(map(anatomy.is_approximate, record.landmarks)) or any(
+        "approximate" in earlier.get(part, ()) for part in record.parts
+    )
+    return tuple(filter(None, (reading.flag, "approximate" if is_approximate else "")))
 
 
 def measure_body(body: Body, table: Table | None = None) -> dict[str, float]:

@@ -27,6 +27,9 @@ FLAGS: Mapping[str, str] = {
         "The girth still grows at the upper end of the levels between crotch and navel: the belly"
         " is wider than the buttocks. The value is the girth at the navel."
     ),
+    "approximate": (
+        "A landmark was found by a rule from joints and geometry, not on the skin of this person."
+    ),
     "cannot_tell": (
         "A landmark, a joint or a limb that the definition needs cannot be found on this body."
         " There is no value."
@@ -34,6 +37,8 @@ FLAGS: Mapping[str, str] = {
 }
 """What can be said of a measurement of one body besides its value."""
 
+_LEAST = 1e-6
+"""Values up to this, in SI units, are none: tables have micrometres, intervals need more than 0."""
 _STEPS_M = (0.01, 0.0025, 0.001)
 _COARSE_STEPS_M = (0.02, 0.005)
 _DISTINCT = 0.01
@@ -68,7 +73,7 @@ class Subject:
 
     def __init__(self, body: Body, anatomy: Anatomy) -> None:
         self.vertices = body.vertices.astype(np.float64)
-        self.faces = body.faces.astype(np.intp)
+        self.faces = np.asfortranarray(body.faces, dtype=np.intp)  # as each Slicer needs them
         self.places = Places(body, self.vertices, self.faces, anatomy)
         self.tape = Tape(body, anatomy.arms, anatomy.trunk)
         self.values: dict[str, float] = {}
@@ -140,15 +145,17 @@ def take(subject: Subject, record: Measurement) -> Reading:
     """
     algorithm = ALGORITHMS[record.kind]
     names = [*record.landmarks, *(joint for bone in record.bones for joint in BONES[bone])]
-    if not any(map(subject.places.is_paired, names)):
-        return algorithm(subject, record, "")
-    both = [algorithm(subject, record, side) for side in SIDES]
-    contours = [reading.contour for reading in both if reading.contour is not None]
+    is_paired = any(map(subject.places.is_paired, names))
+    readings = [algorithm(subject, record, side) for side in (SIDES if is_paired else ("",))]
+    contours = [reading.contour for reading in readings if reading.contour is not None]
+    value = float(np.mean([reading.value for reading in readings]))
+    if not value > _LEAST:
+        raise CannotTellError(f"there is nothing to measure: the value is {value:g}")
     return Reading(
-        value=float(np.mean([reading.value for reading in both])),
-        lines=tuple(line for reading in both for line in reading.lines),
+        value=value,
+        lines=tuple(line for reading in readings for line in reading.lines),
         contour=float(np.mean(contours)) if contours else None,
-        flag=next((reading.flag for reading in both if reading.flag), ""),
+        flag=next((reading.flag for reading in readings if reading.flag), ""),
     )
 
 
@@ -181,10 +188,20 @@ def _torso(subject: Subject, level: float, flag: str = "") -> Reading:
     return Reading(cut.taut, (np.vstack([outline, outline[:1]]),), cut.raw, flag)
 
 
+def _has_torso_at(subject: Subject, level: float) -> bool:
+    try:
+        return level >= subject.height_of("crotch") - _LEAST
+    except CannotTellError:
+        return True
+
+
 def _girth(subject: Subject, record: Measurement, side: str) -> Reading:
     heights = [subject.height_of(subject.on_side(name, side)) for name in record.landmarks]
     (share,) = record.shares or (0.0,)
-    return _torso(subject, heights[0] + share * (heights[-1] - heights[0]))
+    level = heights[0] + share * (heights[-1] - heights[0])
+    if not _has_torso_at(subject, level):
+        raise CannotTellError("there is no torso below the crotch; write bone for a limb")
+    return _torso(subject, level)
 
 
 def _largest_girth(subject: Subject, record: Measurement, _side: str) -> Reading:
@@ -229,12 +246,16 @@ def _limb_at(subject: Subject, record: Measurement, side: str, point: Floats) ->
 
 
 def _along_bone(subject: Subject, record: Measurement, side: str) -> list[Floats]:
-    """The points at the record's shares of the way along its bone, from its landmark, if any."""
+    """The points at the record's shares of the way along its bone.
+
+    The way starts where the plane across the limb through the record's landmark, if any, meets the
+    bone.
+    """
     start, end = subject.bone(record.bones[0], side)
-    for landmark in record.landmarks:
-        place = subject.places.find(subject.on_side(landmark, side))
-        direction = _unit(end - start)
-        start = start + float((place - start) @ direction) * direction
+    normal = subject.across(record.bones, side).axes[0]
+    for place in _points(subject, record, side):
+        bone = end - start
+        start = start + float((place - start) @ normal) / float(bone @ normal) * bone
     return [start + share * (end - start) for share in record.shares]
 
 
@@ -282,6 +303,9 @@ def _height(subject: Subject, record: Measurement, side: str) -> Reading:
 
 
 def _path(subject: Subject, record: Measurement, side: str) -> Reading:
+    inside = [n for n in record.landmarks if not subject.places.anatomy.is_on_skin(n)]
+    if inside:
+        raise CannotTellError(f"{inside[0].replace('_', ' ')} is inside this body, not on its skin")
     points = _points(subject, record, side)
     pieces = [_taut(subject, *pair) for pair in pairwise(points)]
     return Reading(sum(map(_length, pieces)), (np.concatenate(pieces),))

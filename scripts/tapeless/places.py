@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cached_property
 
 import numpy as np
@@ -32,7 +33,7 @@ class Places:
                 f"vertices has {len(vertices)} rows, allowed for topology {body.topology!r} is"
                 f" {anatomy.vertices}"
             )
-        self._vertices, self._faces, self._anatomy = vertices, faces, anatomy
+        self._vertices, self._faces, self.anatomy = vertices, faces, anatomy
         joints = body.joints.astype(np.float64)
         self._joints = dict(zip(body.joint_names.tolist(), joints, strict=True))
         self._found: dict[str, Floats] = {}
@@ -49,13 +50,13 @@ class Places:
 
     def is_paired(self, name: str) -> bool:
         """Whether there are a left and a right one, and none of that name alone."""
-        own = (self._anatomy.landmarks, self._anatomy.joints)
+        own = (self.anatomy.landmarks, self.anatomy.joints)
         return not any(name in names for names in own) and any(
             f"{SIDES[0]}_{name}" in names for names in own
         )
 
     def _find(self, name: str) -> Floats:
-        anatomy = self._anatomy
+        anatomy = self.anatomy
         if (place := anatomy.landmarks.get(name)) is not None:
             if isinstance(place, Rule):
                 return _RULES[place.kind](self, place)
@@ -70,18 +71,19 @@ class Places:
     def axes(self) -> Floats:
         """Unit vectors to the person's left, up and to the front, (3, 3).
 
-        Left is along the shoulders and the hips; without them, along x, as the body file has it.
+        Left is along the shoulders and the hips, or those of the two that the body has; without
+        both, along x, as the body file has it.
         """
         across = np.zeros(3)
         for name in ("shoulder", "hip"):
-            ends = [f"{side}_{name}" for side in SIDES]
-            if set(ends) <= self._anatomy.joints.keys():
-                across += self.find(ends[0]) - self.find(ends[1])
+            with suppress(CannotTellError):
+                left, right = (self.find(f"{side}_{name}") for side in SIDES)
+                across += left - right
         across[1] = 0.0
         length = np.linalg.norm(across)
-        left = across / length if length > 0 else np.array([1.0, 0.0, 0.0])
+        to_left = across / length if length > 0 else np.array([1.0, 0.0, 0.0])
         up = np.array([0.0, 1.0, 0.0])
-        return np.stack([left, up, np.cross(left, up)])
+        return np.stack([to_left, up, np.cross(to_left, up)])
 
     def towards(self, direction: str) -> Floats:
         """One of `DIRECTIONS` of this body, (3,)."""

@@ -67,7 +67,9 @@ def summarize(
     flags = _common_flags(estimates["flags"])
     rows = []
     for record in table.present(lambda record: record.si_column in estimates):
-        values = estimates[record.si_column].dropna() * record.unit.factor
+        # A body may lack what even one of `MAIN` rests on.
+        found = estimates.get(record.si_column, pd.Series(dtype=float))
+        values = found.dropna() * record.unit.factor
         relative_sd = relative_sd_of(
             uncertainty, shape_backend, record.name, record.quantity, scale
         )

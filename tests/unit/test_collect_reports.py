@@ -70,6 +70,9 @@ class Project:
         by_shapy: bool = False,
         others: Mapping[int, tuple[float, ...] | tuple[str, str]] | None = None,
         findings: Sequence[Finding] = (),
+        estimate_flags: str = "",
+        sex: str | None = None,
+        given_mass_kg: float | None = None,
     ) -> None:
         """A video of one person, or with `others` of several: their waists, or a rejection."""
         self.videos.append(video)
@@ -87,7 +90,7 @@ class Project:
         of_shapy = ",1.69,0.96,0.81,1.0,64" if by_shapy else ""
         rows = [
             f"estimate_{n},1.7,0.95,{waist},1.02,65{of_shapy},known_height,"
-            f"{FRAMES_PER_ESTIMATE},{person},"
+            f"{FRAMES_PER_ESTIMATE},{person},{estimate_flags}"
             for person, waists in people.items()
             if not rejection or person > 1
             for n, waist in enumerate(waists, 1)
@@ -109,6 +112,8 @@ class Project:
             subject=subject,
             pose_backend="mediapipe",
             shape_backend="shapy" if by_shapy else "anny",
+            sex=sex,
+            given_mass_kg=given_mass_kg,
         )
 
     def collect(self) -> None:
@@ -162,7 +167,7 @@ def bodies(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
                 "hips": 1.0,
                 "mass": 60.0,
             },
-            flags={"hips": "largest_at_navel", "natural_waist": "cannot_tell"},
+            flags={"hips": ("largest_at_navel",), "natural_waist": ("cannot_tell",)},
             contours={"waist": 1.0},
             lines={},
         ),
@@ -332,6 +337,8 @@ def test_a_measured_video_has_statistics_and_a_verdict(project: Project) -> None
     assert verdict == of_ann | {
         "video": "ann",
         "subject": "Ann",
+        "sex": None,
+        "given_mass_kg": None,
         "frames_sampled": 10,
         "pose_backend": "mediapipe",
         "shape_backend": "anny",
@@ -666,10 +673,10 @@ def test_videos_of_a_subject_are_one_row_with_their_mean_and_their_spread(projec
 
 
 def test_two_people_under_one_name_are_flagged(project: Project) -> None:
-    project.add("a", waists_m=(0.70,) * 3, subject="Ann")
-    project.add("b", waists_m=(0.95,) * 3, subject="Ann")
-    project.add("c", waists_m=(0.80,) * 3, subject="Ben")
-    project.add("d", waists_m=(0.81,) * 3, subject="Ben")
+    project.add("a", waists_m=(0.79, 0.80, 0.81), subject="Ann")
+    project.add("b", waists_m=(0.85, 0.86, 0.87), subject="Ann")
+    project.add("c", waists_m=(0.79, 0.80, 0.81), subject="Ben")
+    project.add("d", waists_m=(0.80, 0.82, 0.84), subject="Ben")
     project.collect()
 
     subjects = project.subjects()
@@ -677,6 +684,17 @@ def test_two_people_under_one_name_are_flagged(project: Project) -> None:
     assert subjects["Ann"]["flags"] == "waist=videos_disagree"
     assert subjects["Ben"]["flags"] == ""
     assert list(subjects["Ann"])[-1] == "flags"
+
+
+def test_a_subject_has_the_flags_of_at_least_half_of_their_videos(project: Project) -> None:
+    loose, turn = found("loose_clothing", "widen"), found("no_turn", "flag")
+    project.add("a", subject="Ann", findings=[loose, turn], estimate_flags="waist=not_distinct")
+    project.add("b", subject="Ann", findings=[turn])
+    project.add("c", subject="Ann", estimate_flags="waist=not_distinct")
+    project.add("d", rejection=("no_person", "Nobody is there."), subject="Ann", findings=[loose])
+    project.collect()
+
+    assert project.subjects()["Ann"]["flags"] == "no_turn;waist=not_distinct"
 
 
 def test_a_subject_all_of_whose_videos_are_rejected_has_a_row(project: Project) -> None:
@@ -717,6 +735,24 @@ def test_repeatability_tells_people_from_videos_of_one(project: Project) -> None
     assert float(waist["between_person_sd"]) == pytest.approx(10, abs=1.5)
     assert float(waist["population_sd"]) > 10
     assert waist["verdict"] == "cannot_tell"
+
+
+@pytest.mark.parametrize(
+    ("sheet", "taken_out"),
+    [({}, "height"), ({"sex": "female"}, "sex;height"), ({"given_mass_kg": 65}, "height;mass")],
+)
+def test_what_the_sheet_says_of_people_is_taken_out_before_they_are_compared(
+    project: Project, sheet: dict, taken_out: str
+) -> None:
+    for name in ("ann", "bea", "cid"):
+        project.add(name, subject=name, **sheet)
+    project.collect()
+
+    rows = project.repeatability()
+
+    assert rows["waist"]["taken_out"] == taken_out
+    assert (rows["height"]["population_sd"], rows["height"]["verdict"]) == ("", "cannot_tell")
+    assert (rows["mass"]["population_sd"] == "") == ("given_mass_kg" in sheet)
 
 
 def test_all_tables_come_out_the_same_again_whatever_the_order(project: Project) -> None:

@@ -16,6 +16,7 @@ from test_measuring import circle, mannequin
 import collect_reports
 import measure_bodies
 import summarize_video
+from tapeless.anatomy import JOINTS
 from tapeless.bodies import Body
 from tapeless.checks import write_checks
 from tapeless.configuration import find_config_faults, with_defaults
@@ -105,8 +106,82 @@ def test_what_a_body_does_not_tell_is_flagged_and_stops_nothing() -> None:
 
     table = replace(table, measurements=(*table.measurements, own))
 
-    assert measure(tube, table).flags["mid_forearm"] == "cannot_tell"
+    assert measure(tube, table).flags["mid_forearm"] == ("cannot_tell",)
     assert measure_body(tube, table)["waist"] > 0.9
+
+
+def test_a_girth_of_the_torso_that_lies_below_the_crotch_cannot_be_told(body: Body) -> None:
+    feet = body.joints.copy()
+    feet[JOINTS.index("head")] = (0, 0.4, 0)  # such as a body whose head hangs down
+    record = {**BELLY, "at": "head"}
+
+    measured = measure(replace(body, joints=feet), load_table(custom=[record]))
+
+    assert measured.flags["belly"] == ("cannot_tell",)
+    assert "belly" not in dict(measured.values)
+
+
+def test_a_path_keeps_to_landmarks_that_are_on_the_skin_of_the_body(body: Body) -> None:
+    """On this topology the bust is a place between shoulders and hips, inside the chest."""
+    record = {"name": "x", "definition": "A line.", "kind": "path", "through": ["bust", "navel"]}
+
+    assert measure(body, load_table(custom=[record])).flags["x"] == ("cannot_tell",)
+
+
+def test_what_is_nothing_cannot_be_told_and_has_no_interval(body: Body, tmp_path: Path) -> None:
+    """On a body that stands straight, the shoulders are equally high."""
+    slope = {
+        "name": "slope",
+        "definition": "Height of the left acromion above the right one.",
+        "kind": "height",
+        "through": ["left_acromion", "right_acromion"],
+    }
+
+    statistics = statistics_of(body, tmp_path, [slope])
+
+    assert "slope" not in set(statistics["measurement"])
+    assert statistics["low"].min() > 0
+
+
+@pytest.mark.parametrize("lacking", ["hip", "shoulder", "pelvis", "knee"])
+def test_a_body_without_a_joint_stops_no_video(body: Body, tmp_path: Path, lacking: str) -> None:
+    kept = [name for name in JOINTS if lacking not in name]
+    places = [JOINTS.index(name) for name in kept]
+
+    statistics = statistics_of(
+        replace(body, joints=body.joints[places], joint_names=np.array(kept)), tmp_path, []
+    ).set_index("measurement")
+
+    assert statistics["50%"]["height"] == pytest.approx(180)
+    untold = statistics.index[statistics["count"] == 0]
+    assert set(untold) <= {"chest", "waist", "hips"}
+    assert (statistics["flags"][untold] == "cannot_tell").all()
+    assert len(untold) > 0
+
+
+def statistics_of(body: Body, folder: Path, custom: list[dict[str, Any]]) -> pd.DataFrame:
+    """What the last two stages make of a video of one body."""
+    bodies = folder / "bodies"
+    bodies.mkdir()
+    Outcome(counts={"estimates": 1}).write(bodies)
+    replace(body, frames=np.array(["frame_000001"])).save(bodies / "estimate_1.npz")
+    (folder / "keypoints.csv").write_text("frame,person\nframe_000001,1\n", encoding="utf-8")
+    write_checks(folder / "checks.csv", [])
+    measure_bodies.main(bodies, folder / "measured", folder / "bodies.csv", custom=custom)
+    summarize_video.main(
+        folder / "measured",
+        folder / "bodies.csv",
+        folder / "keypoints.csv",
+        folder / "checks.csv",
+        folder / "statistics.csv",
+        folder / "outcome.json",
+        video="one",
+        subject="somebody",
+        pose_backend="mediapipe",
+        shape_backend="anny",
+        custom=custom,
+    )
+    return pd.read_csv(folder / "statistics.csv")
 
 
 def _without(record: dict[str, Any], key: str) -> dict[str, Any]:
@@ -115,7 +190,17 @@ def _without(record: dict[str, Any], key: str) -> dict[str, Any]:
 
 MISTAKES = [
     ({"name": "waist"}, "has a name that is taken already"),
-    ({"name": "frames"}, "has a name that is taken already"),
+    ({"name": "shapy_belly"}, "has a name with shapy_, which is for SHAPY's own"),
+    (
+        {"kind": "height", "at": None, "through": ["navel"], "name": "waist_contour"},
+        "has the column waist_contour_m, as waist has; choose another name",
+    ),
+    ({"at": "knee"}, "is a girth of the torso, and knee is below it; write bone"),
+    ({"at": None, "between": ["crotch", "left_ankle"], "share": 0.5}, "left_ankle is below it"),
+    (
+        {"kind": "path", "at": None, "through": ["left_acromion", "left_elbow"]},
+        "left_elbow is a joint inside the body; name a landmark of the skin, or write kind: dist",
+    ),
     ({"at": "navle"}, r"has an unknown landmark navle \(did you mean navel\?\)"),
     ({"at": "42"}, r"has an unknown landmark 42 \(known: "),
     ({"bone": "femur", "share": 0.5, "at": None}, r"has an unknown bone femur \(known: neck"),
@@ -188,27 +273,8 @@ def test_numbers_in_a_record_may_come_from_the_command_line_as_text() -> None:
 
 def test_the_users_measurements_are_columns_of_every_report(body: Body, tmp_path: Path) -> None:
     tables = ("summary", "measurements", "subjects", "repeatability")
-    bodies = tmp_path / "bodies"
-    bodies.mkdir()
-    Outcome(counts={"estimates": 1}).write(bodies)
-    replace(body, frames=np.array(["frame_000001"])).save(bodies / "estimate_1.npz")
-    (tmp_path / "keypoints.csv").write_text("frame,person\nframe_000001,1\n", encoding="utf-8")
-    write_checks(tmp_path / "checks.csv", [])
 
-    measure_bodies.main(bodies, tmp_path / "measured", tmp_path / "bodies.csv", custom=[BELLY])
-    summarize_video.main(
-        tmp_path / "measured",
-        tmp_path / "bodies.csv",
-        tmp_path / "keypoints.csv",
-        tmp_path / "checks.csv",
-        tmp_path / "statistics.csv",
-        tmp_path / "outcome.json",
-        video="one",
-        subject="somebody",
-        pose_backend="mediapipe",
-        shape_backend="anny",
-        custom=[BELLY],
-    )
+    statistics_of(body, tmp_path, [BELLY])
     collect_reports.main(
         [tmp_path / "statistics.csv"],
         [tmp_path / "outcome.json"],
