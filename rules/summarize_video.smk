@@ -28,6 +28,8 @@ rule summarize_video:
         subject=of_video("subject"),
         pose_backend=config["pose"]["backend"],
         shape_backend=config["shape"]["backend"],
+        sex=of_video("sex"),
+        given_mass_kg=of_video("mass_kg"),
         custom=config["measurements"]["custom"],
     message:
         "Summing up {wildcards.video}"

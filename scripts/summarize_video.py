@@ -74,9 +74,15 @@ def main(
     subject: str | None,
     pose_backend: str,
     shape_backend: str,
+    sex: str | None = None,
+    given_mass_kg: float | None = None,
     custom: Sequence[Mapping[str, Any]] = (),
 ) -> None:
-    """Sums up one video; `custom` are the user's own measurements."""
+    """Sums up one video.
+
+    `sex` and `given_mass_kg` are what the sheet says of person 1; `custom` are the user's own
+    measurements.
+    """
     everybody, findings_of_all = pd.read_csv(measurements_table), read_checks(checks)
     rows, people = [], []
     for person, stage in people_of(measurements).items():
@@ -97,6 +103,8 @@ def main(
     about = {
         "video": video,
         "subject": subject or "",
+        "sex": sex,
+        "given_mass_kg": given_mass_kg,
         "pose_backend": pose_backend,
         "shape_backend": shape_backend,
         "frames_sampled": int(pd.read_csv(keypoints_table)["frame"].nunique()),
@@ -117,5 +125,7 @@ if __name__ == "__main__":
             subject=snakemake.params.subject,
             pose_backend=snakemake.params.pose_backend,
             shape_backend=snakemake.params.shape_backend,
+            sex=snakemake.params.sex,
+            given_mass_kg=snakemake.params.given_mass_kg,
             custom=snakemake.params.custom,
         )

@@ -2,22 +2,30 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from statistics import fmean
 from typing import Any
 
 from tapeless.bodies import SCALES
-from tapeless.combination import Combined, Reading, combine
-from tapeless.measurements import Measurement
-from tapeless.norms import find_norm
-from tapeless.repeatability import analyse
+from tapeless.combination import (
+    BETWEEN_VIDEOS_SD,
+    Combined,
+    VideoValue,
+    combine,
+    videos_disagree,
+)
+from tapeless.measurements import MAIN, Measurement
+from tapeless.norms import Given, find_norm
+from tapeless.repeatability import Repeated, analyse, are_sexes_known
 from tapeless.reports import PersonResult, Statistic, rounded
 
 SUBJECT_COLUMNS = ("subject", "videos", "videos_measured", "scale")
 """What `subjects.csv` says of a subject before their measurements; `flags` follow them."""
 
 VIDEOS_DISAGREE = "videos_disagree"
-"""The flag of a measurement of which the videos of a subject differ beyond their intervals."""
+"""The flag of a measurement of which the videos of a subject differ more than one person's do."""
 
 REPEATABILITY_COLUMNS = (
     "measurement",
@@ -25,6 +33,7 @@ REPEATABILITY_COLUMNS = (
     "people",
     "videos",
     "people_repeated",
+    "taken_out",
     "mean",
     "within_person_sd",
     "between_person_sd",
@@ -35,8 +44,15 @@ REPEATABILITY_COLUMNS = (
     "ratio_high",
     "verdict",
 )
-"""A row of `repeatability.csv`: the fields of `Repeatability`."""
+"""A row of `repeatability.csv`: the fields of `Repeatability`, and what was taken out (joined by
+`;`) before people were compared: `sex`, `height`, `mass`."""
 
+_TAKEN_OUT: Mapping[Given, tuple[str, ...]] = {
+    "nothing": (),
+    "height": ("height",),
+    "height and mass": ("height", "mass"),
+}
+_KNOWN_HEIGHT = "known_height"  # of bodies.SCALES
 _SDS = ("within_person_sd", "between_person_sd", "population_sd")
 _RATIOS = ("icc", "ratio", "ratio_low", "ratio_high")
 
@@ -58,7 +74,7 @@ def subject_columns(measurements: Iterable[Measurement]) -> list[str]:
 
 
 def subject_row(
-    subject: str, results: Sequence[PersonResult], measurements: Iterable[Measurement]
+    subject: str, results: Sequence[PersonResult], measurements: Sequence[Measurement]
 ) -> dict[str, Any]:
     """The row of one subject in `subjects.csv`; without numbers if every video was rejected."""
     measured = [result for result in results if result.is_measured]
@@ -69,52 +85,135 @@ def subject_row(
         "videos_measured": len(measured),
         "scale": ";".join(scale for scale in SCALES if scale in scales),
     }
-    flags = []
     for record, combined in _combine(measured, measurements):
         name = record.report_column
         row[name] = rounded(combined.value, record)
         row[f"{name}_low"] = rounded(combined.low, record)
         row[f"{name}_high"] = rounded(combined.high, record)
         row[f"{name}_sd"] = rounded(combined.sd, record, more=1)
-        if combined.videos_disagree:
-            flags.append(f"{record.name}={VIDEOS_DISAGREE}")
-    return row | {"flags": ";".join(flags)}
+    flags = [f"{name}={VIDEOS_DISAGREE}" for name in _disagreeing(measured, measurements)]
+    return row | {"flags": ";".join([*flags, *_usual_flags(measured or results, measurements)])}
 
 
 def _combine(
-    measured: Sequence[PersonResult], measurements: Iterable[Measurement]
+    measured: Sequence[PersonResult], measurements: Sequence[Measurement]
 ) -> Iterator[tuple[Measurement, Combined]]:
-    statistics = {record: _statistics_of(record, measured) for record in measurements}
-    known = {record: found for record, found in statistics.items() if found}
-    for record, found in known.items():
-        readings = [Reading(s.median, s.low, s.high, s.common_relative_sd) for s in found]
-        yield record, combine(readings, comparisons=len(known))
+    for record in measurements:
+        if values := _video_values(record, measured):
+            yield record, combine(values)
 
 
-def _statistics_of(record: Measurement, results: Iterable[PersonResult]) -> list[Statistic]:
+def _disagreeing(
+    measured: Sequence[PersonResult], measurements: Sequence[Measurement]
+) -> Iterator[str]:
+    """The main measurements of which the videos of a subject differ more than one person's do.
+
+    Only of those: all others go with them, so that they would find little more, and each one more
+    that is compared leaves less to chance.
+    """
+    main = [record for record in measurements if record.name in MAIN]
+    is_scale_shared = all(result.verdict["scale"] == _KNOWN_HEIGHT for result in measured)
+    for record in main:
+        values = _video_values(record, measured)
+        if values and videos_disagree(
+            values,
+            BETWEEN_VIDEOS_SD[record.quantity],
+            is_scale_shared=is_scale_shared,
+            comparisons=len(main),
+        ):
+            yield record.name
+
+
+def _usual_flags(
+    results: Sequence[PersonResult], measurements: Sequence[Measurement]
+) -> Iterator[str]:
+    """What at least half of the videos are flagged with: checks first, then measurements."""
+    checks = Counter(
+        flag for result in results for flag in result.verdict["flags"].split(";") if flag
+    )
+    of_measurements = Counter(
+        f"{record.name}={flag}"
+        for record in measurements
+        for result in results
+        if record.name in result.statistics
+        for flag in result.statistics[record.name].flags.split(";")
+        if flag
+    )
+    for seen in (checks, of_measurements):
+        yield from (flag for flag, count in seen.items() if 2 * count >= len(results))
+
+
+def _video_values(record: Measurement, results: Iterable[PersonResult]) -> list[VideoValue]:
+    return [
+        VideoValue(s.median, s.low, s.high, s.common_relative_sd)
+        for s in _statistics_of(record.name, results)
+    ]
+
+
+def _statistics_of(measurement: str, results: Iterable[PersonResult]) -> list[Statistic]:
     """A measurement's statistics of those results that have a value of it."""
-    found = [result.statistics.get(record.name) for result in results]
+    found = [result.statistics.get(measurement) for result in results]
     return [statistic for statistic in found if statistic is not None and statistic.estimates]
 
 
-def repeatability_row(record: Measurement, results: Iterable[PersonResult]) -> dict[str, Any]:
+def repeatability_row(record: Measurement, results: Sequence[PersonResult]) -> dict[str, Any]:
     """The row of one measurement in `repeatability.csv`.
 
-    Whoever has no subject in the sheet counts as a person of their own.
+    Whoever has no subject in the sheet counts as a person of their own. Once the height of anybody
+    was given, people are compared beyond what their heights explain, and so are the adults of the
+    norm: the spread of given heights is not the method's. Likewise height and mass, once the mass
+    of anybody was given.
     """
-    people: dict[object, list[float]] = {}
-    for result in results:
-        for statistic in _statistics_of(record, [result]):
-            who = result.subject or (result.video, result.person)
-            people.setdefault(who, []).append(statistic.median)
+    given = _given_of_anybody(results)
+    people = [
+        person
+        for videos in _by_person(results)
+        if (person := _repeated(record, videos, _TAKEN_OUT[given])) is not None
+    ]
+    sex = ("sex",) if people and are_sexes_known(people) else ()
     norm = find_norm(record.name)
-    population_sd = norm.sd * record.unit.factor if norm else None
-    found: Mapping[str, Any] = asdict(analyse(list(people.values()), population_sd))
+    population_sd = norm.sd_to_judge_by(given) if norm else None
+    if population_sd is not None:
+        population_sd *= record.unit.factor
+    found: Mapping[str, Any] = asdict(analyse(people, population_sd))
     return {
         **found,
         "measurement": record.name,
         "unit": record.unit.report,
+        "taken_out": ";".join((*sex, *_TAKEN_OUT[given])),
         "mean": rounded(found["mean"], record),
         **{name: rounded(found[name], record, more=1) for name in _SDS},
         **{name: None if found[name] is None else round(found[name], 3) for name in _RATIOS},
     }
+
+
+def _given_of_anybody(results: Iterable[PersonResult]) -> Given:
+    measured = [result for result in results if result.is_measured]
+    if any(result.given_mass_kg is not None for result in measured):
+        return "height and mass"
+    if any(result.verdict["scale"] == _KNOWN_HEIGHT for result in measured):
+        return "height"
+    return "nothing"
+
+
+def _by_person(results: Iterable[PersonResult]) -> Iterable[list[PersonResult]]:
+    people: dict[object, list[PersonResult]] = {}
+    for result in results:
+        people.setdefault(result.subject or (result.video, result.person), []).append(result)
+    return people.values()
+
+
+def _repeated(
+    record: Measurement, videos: Sequence[PersonResult], taken_out: Iterable[str]
+) -> Repeated | None:
+    """What a person's videos say; None without the measurement, or what is to be taken out."""
+    values = _medians(record.name, videos)
+    given = [_medians(name, videos) for name in taken_out]
+    if not values or not all(given):
+        return None
+    sexes = {video.sex for video in videos}
+    return Repeated(values, sexes.pop() if len(sexes) == 1 else None, [fmean(g) for g in given])
+
+
+def _medians(measurement: str, results: Iterable[PersonResult]) -> list[float]:
+    return [statistic.median for statistic in _statistics_of(measurement, results)]

@@ -18,14 +18,12 @@ from matplotlib.figure import Figure
 
 from tapeless import __version__
 from tapeless.cohort import VIDEOS_DISAGREE
+from tapeless.measurements import MAIN
 from tapeless.norms import find_norm
 from tapeless.outcomes import REJECTION_CODES
 from tapeless.units import UNITS
 
 TEMPLATE_FILE = Path(__file__).parent / "data" / "cohort.html"
-
-MAIN = ("height", "chest", "waist", "hips", "mass")
-"""The measurements whose distributions are drawn."""
 
 _EXAMPLES = 5  # how many videos or subjects are named for each finding
 _BARS = 20
@@ -34,7 +32,7 @@ _SPREADS = {
     # legend, column, colour
     "between videos of one person": ("within_person_sd", "#999999"),
     "between people": ("between_person_sd", "#3b7ea1"),
-    "between adults of one sex": ("population_sd", "#d9a441"),
+    "between the model's adults": ("population_sd", "#d9a441"),
 }
 _UNITS = {unit.report: unit for unit in UNITS.values()}
 
@@ -132,14 +130,18 @@ def _rejections(summary: Iterable[Row]) -> list[Finding]:
 
 
 def _flags(summary: Iterable[Row], subjects: Iterable[Row]) -> list[Finding]:
-    """What the tables say besides numbers, the most frequent first."""
+    """What the tables say besides numbers, the most frequent first.
+
+    Of a subject only what no video says alone: the rest is counted video by video.
+    """
     carriers: dict[str, list[str]] = {}
     for row in summary:
         for flag in filter(None, row["flags"].split(";")):
             carriers.setdefault(flag, []).append(_who(row))
     for row in subjects:
-        for flag in filter(None, row["flags"].split(";")):
-            carriers.setdefault(flag, []).append(row["subject"])
+        for flag in row["flags"].split(";"):
+            if flag.endswith(f"={VIDEOS_DISAGREE}"):
+                carriers.setdefault(flag, []).append(row["subject"])
     return _by_count(carriers)
 
 
@@ -155,7 +157,7 @@ def _explain(code: str) -> str:
     """What a code or a flag means: `no_turn`, `no_turn=cannot_tell`, `waist=videos_disagree`."""
     what, _, how = code.partition("=")
     if how == VIDEOS_DISAGREE:
-        return "The videos of this subject differ by more than their intervals explain."
+        return "The videos of this subject differ by more than videos of one person do."
     meaning = REJECTION_CODES.get(what, "")
     return f"It cannot be told: {meaning}" if how else meaning
 
@@ -181,7 +183,7 @@ def find_distributions(
 def draw_histograms(distributions: Sequence[Distribution]) -> str:
     """A histogram of each measurement over people, as a `data:` address of an SVG.
 
-    Above each lie the mean and one standard deviation of adult women and men.
+    Above each lie the mean and one standard deviation of the body model's women and men.
     """
     figure = Figure(figsize=(2.4 * len(distributions), 2.4), layout="constrained")
     for axes, found in zip(
@@ -195,7 +197,7 @@ def draw_histograms(distributions: Sequence[Distribution]) -> str:
                 axes.errorbar(
                     norm.means[sex] * factor,
                     max(heights) * (1 + 0.12 * step),
-                    xerr=norm.sds[sex] * factor,
+                    xerr=norm.sds["nothing"][sex] * factor,
                     fmt="o",
                     markersize=3,
                     capsize=3,
@@ -210,7 +212,7 @@ def draw_histograms(distributions: Sequence[Distribution]) -> str:
 
 
 def draw_spreads(repeatability: Sequence[Row]) -> str:
-    """Spreads within and between people and of adults, relative to the mean.
+    """Spreads within and between people and of the body model's adults, relative to the mean.
 
     As a `data:` address of an SVG.
     """

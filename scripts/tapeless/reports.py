@@ -74,6 +74,7 @@ class PersonResult:
         subject: who it is, "" if unknown. The subject of a video is its person 1.
         verdict: the values of `VERDICT_COLUMNS`, and `flags`.
         statistics: by measurement; none of a person who was rejected.
+        sex, given_mass_kg: what the sheet says of the subject, None if it does not.
     """
 
     video: str
@@ -81,6 +82,8 @@ class PersonResult:
     person: int
     verdict: Mapping[str, Any]
     statistics: Mapping[str, Statistic]
+    sex: str | None = None
+    given_mass_kg: float | None = None
 
     @property
     def is_measured(self) -> bool:
@@ -99,6 +102,8 @@ def read_results(verdict: Path, statistics: Path) -> list[PersonResult]:
             person=entry["person"],
             verdict=_verdict_cells(of_video | entry),
             statistics=measured.get(entry["person"], {}),
+            sex=of_video["sex"] if entry["person"] == MAIN_PERSON else None,
+            given_mass_kg=of_video["given_mass_kg"] if entry["person"] == MAIN_PERSON else None,
         )
         for entry in of_video["people"]
     ]

@@ -32,20 +32,22 @@ USUAL = {"height": 170.0, "chest": 98.0, "waist": 90.0, "hips": 106.0, "mass": 7
 OF_ADULTS = {"height": 7.0, "chest": 8.0, "waist": 13.0, "hips": 8.5, "mass": 13.0}
 
 
-def result(video: str, subject: str = "", *, person: int = 1, **values: float) -> PersonResult:
+def result(
+    video: str, subject: str = "", *, person: int = 1, scale: str = "estimated", **values: float
+) -> PersonResult:
     verdict = dict.fromkeys(VERDICT_COLUMNS) | {
         "video": video,
         "subject": subject,
         "person": person,
         "status": "measured",
-        "scale": "known_height",
+        "scale": scale,
         "flags": "",
     }
     statistics = {
         name: Statistic(3, *[value] * 7, value * 0.95, value * 1.05, 0.02, "")
         for name, value in values.items()
     }
-    return PersonResult(video, subject, person, verdict, statistics)
+    return PersonResult(video, subject, person, verdict, statistics, sex="female")
 
 
 def rejected(
@@ -126,7 +128,8 @@ def test_a_collapse_to_the_mean_body_is_said_in_a_plain_sentence(tmp_path: Path)
     assert "Do not compare people by height, chest, waist, hips, mass." in text
     assert "they say little more than the mean body would" in text
     assert re.search(
-        r"waist: standard deviation 1\.\d+ cm, of adults 1\d\.\d+; \d+ %, at most", text
+        r"waist: standard deviation 1\.\d+ cm, of the body model's adults 1\d\.\d+; \d+ %, at most",
+        text,
     )
 
 
