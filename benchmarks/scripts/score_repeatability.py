@@ -1,9 +1,10 @@
 """Compares videos of the same people: rendered ones filmed again, and spans of a real recording.
 
-Writes a row per measurement: how much videos of one person differ (within), how much people differ
-(between), and their ratio; and a row per measurement and span of the recording.
+Writes a row per measurement, with the columns of `tapeless.repeatability`: how much videos of one
+person differ, and how much people do; and a row per measurement and span of the recording.
 """
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from list_cohort import REAL
 from score_accuracy import FACTORS
 
 from tapeless.logs import job_log
+from tapeless.repeatability import Repeated, analyse
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -25,27 +27,17 @@ def in_si(measurements: pd.DataFrame) -> pd.DataFrame:
 
 
 def repeatability_of(measured: pd.DataFrame) -> pd.DataFrame:
-    """By measurement: subjects, videos, within_sd, between_sd, ratio and largest difference (SI).
+    """By measurement: the fields of `Repeatability` and the largest difference of videos (SI).
 
-    The within-person standard deviation is pooled: the root of the mean variance over people. The
-    between-person one is that of the people's means, less what the scatter within adds to it.
+    Of all people alike, whatever their sex and height, and without norms: this is about videos of
+    the same people. Whether people are told apart is seen against their true measurements.
     """
     rows = []
     for name, table in measured.dropna(subset="measured").groupby("measurement", sort=False):
         people = table.groupby("subject")["measured"]
-        within = people.var().mean()
-        between = max(0.0, people.mean().var() - within / people.count().mean())
-        rows.append(
-            {
-                "measurement": name,
-                "people": len(people),
-                "videos": len(table),
-                "within_sd": within**0.5,
-                "between_sd": between**0.5,
-                "ratio": (within / between) ** 0.5 if between else float("nan"),
-                "largest_difference": (people.max() - people.min()).max(),
-            }
-        )
+        found = analyse([Repeated(values.tolist()) for _, values in people], population_sd=None)
+        largest = (people.max() - people.min()).max()
+        rows.append({"measurement": name, **asdict(found), "largest_difference": largest})
     return pd.DataFrame(rows)
 
 

@@ -272,10 +272,10 @@ def repeatability_table(evidence: Evidence, repeated: Sequence[str]) -> str:
         rows.append(
             {
                 "": str(name),
-                "within a person, SD": size(own["within_sd"]),
+                "within a person, SD": size(own["within_person_sd"]),
                 "largest difference": size(own["largest_difference"]),
-                "between people, SD": size(own["between_sd"]),
-                "within / between": written("{:.2f}")(own["ratio"]),
+                "between people, SD": size(own["between_person_sd"]),
+                "intraclass correlation": written("{:.2f}")(own["icc"]),
                 "measured SD / true SD": written("{:.2f}")(kept.get(name)),
             }
         )

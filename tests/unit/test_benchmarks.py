@@ -311,9 +311,9 @@ def test_scatter_within_people_is_told_from_that_between_them() -> None:
         for take, value in enumerate(person + generator.normal(0, 0.01, 3))
     ]
     waist = repeatability_of(pd.DataFrame(rows)).iloc[0]
-    assert waist["within_sd"] == pytest.approx(0.01, rel=0.05)
-    assert waist["between_sd"] == pytest.approx(0.1, rel=0.05)
-    assert waist["ratio"] == pytest.approx(0.1, rel=0.1)
+    assert waist["within_person_sd"] == pytest.approx(0.01, rel=0.05)
+    assert waist["between_person_sd"] == pytest.approx(0.1, rel=0.05)
+    assert waist["icc"] == pytest.approx(0.99, abs=0.005)
 
 
 # intervals
