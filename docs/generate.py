@@ -212,18 +212,36 @@ What can follow:
 
 - *flag*: the code stands in the last column of `summary.csv`, `flags`. One that could not tell, but
   has consequences, stands there as `no_turn=cannot_tell`.
-- *widen*: the interval becomes wider, by an error that makes the relative uncertainty the factor
-  below times what is usual for a body fitted to a known height. Where the scale is uncertain, that
-  is not multiplied: clothes make girths wrong, not the scale. Factors of several checks do not
-  multiply either: each stands for an error of its own, and errors add in squares. It is flagged,
-  too.
+- *widen*: the interval becomes wider, by the error given below: a relative standard deviation, in
+  per cent of the value, or, where it was measured or assumed so, how many times the usual relative
+  uncertainty (that of a body fitted to a known height) it makes of it. Errors of several checks,
+  and those that are there anyway, add in squares. So where the scale is uncertain, that is not
+  multiplied: clothes make girths wrong, not the scale. It is flagged, too.
 - *reject*: the person has no numbers, but the check's code and a sentence that says what to do.
-  Which checks do so is said in the configuration: `checks.reject` is `[not_an_adult]` unless you
-  change it. With `[]` nobody is rejected for a check, and what is said below follows instead.
+  Which checks do so is said in the configuration: `checks.reject` is
+  `[not_an_adult, impossible_stature]` unless you change it. With `[]` nobody is rejected for a
+  check, and what is said below follows instead.
 
 A video that an earlier stage rejected is not checked: its table has no rows. Checks take about two
 seconds a video. `camera_moves` and `lens_distortion` are about the whole video, so that their rows
 name no person.
+
+## What stays silent
+
+Checks find what is far out. No flag does not say that all is well:
+
+- *Loose clothes of ordinary kind.* What stands off by 2 cm adds a tenth to a girth and more, and is
+  mostly not found; shirts that stand off by 3 cm are found about half of the time, gowns and baggy
+  trousers whenever they were tried. Where nothing is found, the interval does not hold the clothes:
+  only close-fitting ones help.
+- *A wrong number in the sheet* that makes a possible adult: a height that is 5 cm off, an object
+  that stands behind the person, a distance to another place.
+- *Children without a height.* Nothing tells them from adults far away: they come out as adults.
+- *A lens that bows*, in a room without long straight edges (`cannot_tell`, nothing follows).
+- *A moving camera* before a plain wall (`cannot_tell`; flagged only where a distance gives the
+  scale).
+- *With SHAPY*: whatever says "cannot tell" below. Of no shape of SHAPY's is it known how common it
+  is, so loose clothes show by the outline (`unexplained_outline`) only.
 
 {sections}"""
 
@@ -235,17 +253,27 @@ def _limits(check: Check) -> str:
 
 
 def _consequence(check: Check) -> str:
-    unsure = "" if check.on_cannot_tell == "none" else f" (cannot tell: {check.on_cannot_tell})"
-    return f"{check.on_fail}{unsure}"
+    elsewhere = "".join(
+        f"; with scale `{scale}`: {_follows(follows['on_fail'], follows['on_cannot_tell'])}"
+        for scale, follows in check.where_scale.items()
+    )
+    return _follows(check.on_fail, check.on_cannot_tell) + elsewhere
+
+
+def _follows(on_fail: str, on_cannot_tell: str) -> str:
+    unsure = "" if on_cannot_tell == "none" else f" (cannot tell: {on_cannot_tell})"
+    return f"{on_fail}{unsure}"
 
 
 def _check_section(check: Check) -> str:
-    factors = ", ".join(f"{name} {factor:g}" for name, factor in check.widens.items())
+    errors = [f"{name} by {100 * added:g} %" for name, added in check.adds.items() if added]
+    errors += [f"{name} {factor:g} times" for name, factor in check.widens.items()]
     facts = [
         ("The number", check.value),
         ("Fine is", f"{_limits(check)}. {check.reason}"),
         ("If it fails", _consequence(check)),
-        ("Widens", f"{factors} ({check.widens_because})" if factors else "nothing"),
+        ("Widens", f"{', '.join(errors)} ({check.widens_because})" if errors else "nothing"),
+        ("Bodies of SHAPY", f"{check.shapy or 'as those of Anny'}."),
         ("What to do", check.advice),
     ]
     lines = "\n".join(f"- {name}: {text}" for name, text in facts)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from tapeless.checks import Finding, flags, of_person, read_checks, rejection, widening
+from tapeless.checks import Finding, added_sd, flags, of_person, read_checks, rejection
 from tapeless.intervals import load_uncertainty
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
@@ -95,7 +95,7 @@ def main(
             load_table(custom=custom),
             load_uncertainty(),
             shape_backend=shape_backend,
-            widening=partial(widening, findings),
+            added_sd=partial(added_sd, findings),
         )
         name = subject if person == MAIN_PERSON else None
         rows += frame.assign(video=video, subject=name or "", person=person).to_dict("records")

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 from scipy.special import betainc
 
-from tapeless.checks import Finding, read_checks, rejection, widening
+from tapeless.checks import Finding, added_sd, read_checks, rejection
 from tapeless.intervals import CONFIDENCE, interval
 from tapeless.logs import job_log
 from tapeless.measurements import Measurement, load_table
@@ -65,7 +65,8 @@ def is_usual(findings: Sequence[Finding], take: str, record: Measurement) -> boo
     """
     others = [finding for finding in findings if finding.check != NO_TURN]
     is_turn_missed = any(f.check == NO_TURN and f.consequence == "widen" for f in findings)
-    return widening(others, record) == 1 and is_turn_missed == (take == FRONT)
+    is_widened = added_sd(others, record, usual_sd=1.0) > 0
+    return not is_widened and is_turn_missed == (take == FRONT)
 
 
 def read_needs(folders: Sequence[Path], truth: pd.DataFrame) -> pd.DataFrame:

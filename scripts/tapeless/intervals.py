@@ -65,21 +65,6 @@ def relative_sd_of(
     raise KeyError(f"add a row for {key} to {UNCERTAINTY_FILE}")
 
 
-def widened(relative_sd: float, usual_sd: float, factor: float) -> float:
-    """An uncertainty with an error added that makes the usual one `factor` times as large.
-
-    The error adds in squares (JCGM 100:2008, "GUM", equation 10), `factor`^2 - 1 times the square
-    of the usual one. It is not in proportion to `relative_sd`: clothes that are loose do not make a
-    stature that nobody knows less known.
-
-    Args:
-        relative_sd: what can be wrong without it.
-        usual_sd: what is usual where `factor` was measured.
-        factor: 1 or more.
-    """
-    return math.hypot(relative_sd, usual_sd * math.sqrt(factor**2 - 1))
-
-
 def interval(
     estimates: Sequence[float],
     relative_sd: float,

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pandas as pd
 
-from tapeless.intervals import Uncertainty, interval, relative_sd_of, widened
+from tapeless.intervals import Uncertainty, interval, relative_sd_of
 from tapeless.measurements import Measurement, Table
 
 DESCRIPTION = ("count", "mean", "std", "min", "25%", "50%", "75%", "max")
@@ -38,7 +38,7 @@ def summarize(
     uncertainty: Uncertainty,
     *,
     shape_backend: str,
-    widening: Callable[[Measurement], float] = lambda _measurement: 1.0,
+    added_sd: Callable[[Measurement, float], float] = lambda _measurement, _usual_sd: 0.0,
 ) -> pd.DataFrame:
     """Describes the estimates of one person, a row per measurement, in the units of the reports.
 
@@ -48,8 +48,10 @@ def summarize(
         table: the measurements, in the order of the rows.
         uncertainty: from `load_uncertainty`.
         shape_backend: what estimated the bodies, as the configuration has it.
-        widening: by how much the checks of the video make the usual uncertainty of a
-            measurement larger.
+        added_sd: the error that the checks of the video add to a measurement, given its usual
+            uncertainty: a relative standard deviation. It adds in squares (JCGM 100:2008, "GUM",
+            equation 10), and not in proportion: clothes that are loose do not make a stature that
+            nobody knows less known.
 
     Returns:
         The columns of `STATISTICS_COLUMNS` from `measurement` on: pandas' `describe()`, the 95 %
@@ -76,7 +78,7 @@ def summarize(
         usual_sd = relative_sd_of(
             uncertainty, _USUAL_BACKEND, record.name, record.quantity, _USUAL_SCALE
         )
-        relative_sd = widened(relative_sd, usual_sd, widening(record))
+        relative_sd = math.hypot(relative_sd, added_sd(record, usual_sd))
         low, high = math.nan, math.nan
         if len(values):
             low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)

@@ -17,12 +17,12 @@ from puppets import SIZE, standing, without
 from tapeless.bodies import Body
 from tapeless.checks import (
     Finding,
+    added_sd,
     flags,
     load_checks,
     of_person,
     read_checks,
     rejection,
-    widening,
     write_checks,
 )
 from tapeless.checks.camera import background_motion
@@ -30,6 +30,7 @@ from tapeless.checks.findings import Reading, judge
 from tapeless.checks.footage import View, read_views, thinned
 from tapeless.checks.framing import height_in_picture, share_dropped
 from tapeless.checks.lens import distortion
+from tapeless.checks.sharpness import outline_width
 from tapeless.checks.size import body_mass_index, disagreement, stature
 from tapeless.checks.stance import hidden_waist_share, seen_turn
 from tapeless.images import write_image
@@ -84,6 +85,13 @@ def test_a_wrong_table_is_refused_with_all_its_faults(tmp_path: Path) -> None:
     records = [
         {"code": "a", "on_fail": "shout", "on_cannot_tell": "widen"},
         {"code": "b", "on_fail": "widen", "on_cannot_tell": "none", "widens": {"girth": 0.5}},
+        {"code": "c", "on_fail": "flag", "on_cannot_tell": "none", "adds": {"girth": -1}},
+        {
+            "code": "d",
+            "on_fail": "flag",
+            "on_cannot_tell": "none",
+            "where_scale": {"known_distance": {"on_fail": "widen"}},
+        },
     ]
     texts = dict.fromkeys(("question", "value", "unit", "reason", "says", "advice"), "")
     table = tmp_path / "checks.yaml"
@@ -92,7 +100,13 @@ def test_a_wrong_table_is_refused_with_all_its_faults(tmp_path: Path) -> None:
         load_checks(table)
     assert all(
         fault in str(caught.value)
-        for fault in ("a has no limit", "a widens nothing", "b widens girth by 0.5")
+        for fault in (
+            "a has no limit",
+            "a widens nothing",
+            "b widens girth by 0.5",
+            "c adds -1 to girth",
+            "d widens nothing",
+        )
     )
 
 
@@ -150,31 +164,65 @@ def test_what_is_about_the_whole_video_is_about_everybody_in_it() -> None:
 # --- what follows -------------------------------------------------------------------------------
 
 
+USUAL_SD = 0.02
+
+
+def added(measurement: Record, *findings: Finding) -> float:
+    return added_sd(findings, measurement, USUAL_SD)
+
+
 def test_nothing_is_widened_without_a_reason() -> None:
     passed = judge(load_checks()["no_turn"], Reading(90), person=1, rejecting=())
-    assert widening([], WAIST) == 1
-    assert widening([passed, finding("camera_moves")], WAIST) == 1
+    assert added(WAIST) == 0
+    assert added(WAIST, passed, finding("camera_moves")) == 0
 
 
 def test_a_check_widens_what_it_says_by_name_or_else_by_quantity() -> None:
-    turn, hidden = load_checks()["no_turn"], load_checks()["waist_hidden"]
-    assert widening([finding("no_turn")], CALF) == pytest.approx(turn.widens["girth"])
-    assert widening([finding("no_turn")], HEIGHT) == 1
-    assert widening([finding("waist_hidden")], WAIST) == pytest.approx(hidden.widens["waist"])
-    assert widening([finding("waist_hidden")], CALF) == 1
+    hidden = load_checks()["waist_hidden"]
+    factor = hidden.widens["waist"]
+    expected = USUAL_SD * math.sqrt(factor**2 - 1)
+    assert added(WAIST, finding("waist_hidden")) == pytest.approx(expected)
+    assert added(CALF, finding("waist_hidden")) == 0
+    assert added(CALF, finding("lens_distortion")) == load_checks()["lens_distortion"].adds["girth"]
+    assert added(HEIGHT, finding("lens_distortion")) == 0
+
+
+def test_an_error_that_was_measured_as_such_does_not_rest_on_what_is_usual() -> None:
+    loose = [finding("loose_clothing")]
+    assert [added_sd(loose, WAIST, usual_sd) for usual_sd in (0.005, 0.05)] == [0.25, 0.25]
+    assert added_sd(loose, Record("mass", "mass"), 0.02) == 0.38
 
 
 def test_several_checks_add_their_variances() -> None:
-    checks = load_checks()
-    one, other = checks["no_turn"].widens["girth"], checks["waist_hidden"].widens["waist"]
-    both = widening([finding("no_turn"), finding("waist_hidden")], WAIST)
-    assert both**2 - 1 == pytest.approx(one**2 - 1 + other**2 - 1)
+    found = [finding("no_turn"), finding("waist_hidden"), finding("loose_clothing")]
+    apart = [added(WAIST, one) for one in found]
+    assert min(apart) > 0
+    assert added(WAIST, *found) == pytest.approx(math.hypot(*apart))
 
 
 def test_what_cannot_be_told_never_passes() -> None:
     unsure = finding("no_turn", "cannot_tell")
-    assert widening([unsure], WAIST) == widening([finding("no_turn")], WAIST)
+    assert added(WAIST, unsure) == added(WAIST, finding("no_turn")) > 0
     assert flags([unsure]) == ["no_turn=cannot_tell"]
+
+
+def test_nothing_follows_from_what_does_not_matter() -> None:
+    moot = judge(load_checks()["no_turn"], Reading(None, is_moot=True), person=1, rejecting=())
+    assert (moot.verdict, moot.consequence) == ("cannot_tell", "none")
+
+
+def test_a_camera_that_moves_widens_only_where_a_distance_gives_the_scale() -> None:
+    check = load_checks()["camera_moves"]
+    for scale, follows, unsure in (
+        ("known_height", "flag", "none"),
+        ("known_distance", "widen", "flag"),
+    ):
+        moves, unseen = (
+            judge(check.where({scale}), reading, person=None, rejecting=())
+            for reading in (Reading(5.0), Reading(None))
+        )
+        assert (moves.consequence, unseen.consequence) == (follows, unsure)
+        assert bool(added(HEIGHT, moves)) == (follows == "widen")
 
 
 def test_flags_name_what_has_consequences_the_gravest_first() -> None:
@@ -330,6 +378,48 @@ def test_how_near_somebody_is_is_told_by_the_frames_that_are_measured() -> None:
     assert height_in_picture(table.iloc[2:3]).value is None
 
 
+EDGE = 75  # column of an edge of the person below
+
+
+def step(width: float, contrast: float = 90) -> NDArray[np.uint8]:
+    """A dark person, 180 px tall, whose sides are blurred over so many pixels."""
+    picture = np.full((200, 150), 160, np.float32)
+    picture[10:190, 40:EDGE] -= contrast
+    if width > 1:
+        picture = np.asarray(cv2.blur(picture, (round(width), 1)))
+    noise = np.random.default_rng(1).normal(0, 2, picture.shape)
+    return np.clip(picture + noise, 0, 255).astype(np.uint8)
+
+
+def outline_of(folder: Path, picture: NDArray[np.uint8], off_px: int = 0) -> Reading:
+    mask = np.zeros(picture.shape, np.uint8)
+    mask[10:190, 40 - off_px : EDGE - off_px] = 255
+    write_image(folder / "frame_000001.png", picture)
+    return outline_width(folder, {"frame_000001": mask})
+
+
+@pytest.mark.parametrize("width", [3, 5, 9])
+def test_the_outline_is_as_wide_as_the_person_moves_in_an_exposure(
+    tmp_path: Path, width: int
+) -> None:
+    reading = outline_of(tmp_path, step(width))
+    assert reading.value == pytest.approx(100 * width / 180, rel=0.2)
+    check = load_checks()["soft_outline"]
+    assert judge(check, reading, person=1, rejecting=()).verdict == "fail"
+
+
+def test_a_sharp_outline_passes_though_it_was_cut_out_a_pixel_off(tmp_path: Path) -> None:
+    for off_px in (0, 1):
+        reading = outline_of(tmp_path, step(1), off_px)
+        assert reading.value == pytest.approx(100 * 1.2 / 180, abs=0.3)
+
+
+def test_who_does_not_stand_out_shows_no_edge(tmp_path: Path) -> None:
+    reading = outline_of(tmp_path, step(1, contrast=0))
+    assert reading.value is None
+    assert "hardly differs" in reading.why_not
+
+
 # --- stance and turn ----------------------------------------------------------------------------
 
 
@@ -443,6 +533,11 @@ def test_a_turn_is_how_far_the_directions_spread_from_which_a_body_is_seen(yaws,
     assert seen_turn([body_seen_from(*yaws)]).value == pytest.approx(turn, abs=0.5)
 
 
+def test_bodies_of_one_picture_each_tell_of_no_turn_and_nothing_follows() -> None:
+    reading = seen_turn([body_seen_from(0), body_seen_from(90)])
+    assert (reading.value, reading.is_moot) == (None, True)
+
+
 def test_estimates_of_one_person_show_the_turn_together() -> None:
     bodies = [body_seen_from(0, 10), body_seen_from(50, 60)]
     assert seen_turn(bodies).value == pytest.approx(60, abs=0.5)
@@ -466,6 +561,21 @@ def test_a_child_is_told_by_its_stature_only_if_something_gives_the_scale() -> N
     unknown = judge(check, stature(estimates("estimated")), person=1, rejecting=())
     assert (known.verdict, unknown.verdict) == ("fail", "cannot_tell")
     assert "height_cm" in unknown.message
+
+
+@pytest.mark.parametrize(("height_m", "verdict"), [(2.78, "fail"), (2.2, "pass")])
+def test_nobody_is_as_tall_as_a_wrong_distance_makes_them(height_m: float, verdict: str) -> None:
+    check = load_checks()["impossible_stature"]
+    reading = stature(estimates("known_distance", height_m=[height_m]))
+    found = judge(check, reading, person=1, rejecting=["impossible_stature"])
+    assert found.verdict == verdict
+    assert (found.consequence == "reject") == (verdict == "fail")
+    assert ("Check the distance" in found.message) == (verdict == "fail")
+
+
+def test_by_default_nobody_is_measured_who_is_impossibly_tall() -> None:
+    config = yaml.safe_load((ROOT / "config/config.yaml").read_text(encoding="utf-8"))
+    assert "impossible_stature" in config["checks"]["reject"]
 
 
 def test_build_is_mass_over_height_squared() -> None:

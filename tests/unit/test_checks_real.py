@@ -14,6 +14,7 @@ from tapeless.checks.findings import Reading, judge
 from tapeless.checks.footage import read_views
 from tapeless.checks.framing import height_in_picture, share_dropped
 from tapeless.checks.lens import distortion
+from tapeless.checks.sharpness import outline_width
 from tapeless.checks.stance import hidden_waist_share, seen_turn
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
@@ -42,6 +43,7 @@ def test_of_the_man_on_the_board_it_is_said_that_he_does_not_turn(tmp_path: Path
     assert verdict("lens_distortion", distortion(views, is_still=True)) != "fail"
     assert verdict("partial_body", share_dropped(table, "partial_body")) == "pass"
     assert verdict("too_small", height_in_picture(table)) == "pass"
+    assert verdict("soft_outline", outline_width(frames, masks)) == "pass"
     assert verdict("waist_hidden", hidden_waist_share(people, masks)) == "pass"
 
     space = tmp_path / "space.npz"

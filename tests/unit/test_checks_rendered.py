@@ -24,9 +24,10 @@ from tapeless.checks.clothing import uncovered_share
 from tapeless.checks.findings import Reading, judge
 from tapeless.checks.footage import View
 from tapeless.checks.lens import distortion
+from tapeless.checks.sharpness import outline_width
 from tapeless.checks.size import stature
 from tapeless.checks.stance import hidden_waist_share, seen_turn
-from tapeless.images import read_grey
+from tapeless.images import read_grey, write_image
 from tapeless.population import Adult, draw_adults, rest_body
 from tapeless.pose.mediapipe import find_people
 from tapeless.synthetic import Shot, film, film_person, motion
@@ -105,6 +106,19 @@ def bowed(view: View, size: float) -> View:
     seen = cv2.remap(view.background.astype(np.uint8), columns, rows, cv2.INTER_NEAREST)
     picture = cv2.remap(view.picture, columns, rows, cv2.INTER_CUBIC)
     return View(np.asarray(picture, np.uint8), np.asarray(seen, bool))
+
+
+@pytest.mark.parametrize(("blur_px", "expected"), [(1, "pass"), (15, "fail")])
+def test_a_video_that_is_blurred_all_the_way_is_found(
+    adults: list[Adult], tmp_path: Path, blur_px: int, expected: str
+) -> None:
+    masks = {}
+    for number, (picture, mask) in enumerate(film_front(adults[0], tmp_path, frames=3)):
+        blurred = np.asarray(cv2.blur(picture, (blur_px, 1)), np.uint8)
+        name = f"frame_{number:06d}"
+        write_image(tmp_path / f"{name}.png", blurred)
+        masks[name] = mask
+    assert verdict("soft_outline", outline_width(tmp_path, masks)) == expected
 
 
 # --- the clothes --------------------------------------------------------------------------------

@@ -109,8 +109,8 @@ def test_a_backend_whose_errors_are_not_known_is_refused_with_what_to_do() -> No
 
 
 def test_what_checks_found_widens_the_measurements_that_it_concerns() -> None:
-    def doubled_at_the_waist(measurement: Measurement) -> float:
-        return 2.0 if measurement.name == "waist" else 1.0
+    def doubled_at_the_waist(measurement: Measurement, usual_sd: float) -> float:
+        return math.sqrt(3) * usual_sd if measurement.name == "waist" else 0.0
 
     rows = estimates(count=1)
     usual = summary(rows)
@@ -119,7 +119,7 @@ def test_what_checks_found_widens_the_measurements_that_it_concerns() -> None:
         load_table(),
         load_uncertainty(),
         shape_backend="anny",
-        widening=doubled_at_the_waist,
+        added_sd=doubled_at_the_waist,
     ).set_index("measurement")
 
     for name, factor in {"waist": 2, "hips": 1}.items():
@@ -135,15 +135,25 @@ def test_what_checks_found_does_not_multiply_what_is_not_known_of_the_scale() ->
     rows = estimates(count=1, scale="estimated")
     known = load_uncertainty()
     widened = summarize(
-        rows, load_table(), known, shape_backend="anny", widening=lambda _measurement: 18.0
+        rows, load_table(), known, shape_backend="anny", added_sd=lambda *_about: 0.38
     ).set_index("measurement")
 
-    scaled, usual = (
-        relative_sd_of(known, "anny", "mass", "mass", scale)
-        for scale in ("estimated", "known_height")
+    scaled = relative_sd_of(known, "anny", "mass", "mass", "estimated")
+    found = widened.loc["mass", "common_relative_sd"]
+    assert found == pytest.approx(math.hypot(scaled, 0.38))
+
+
+def test_factors_of_checks_are_of_what_is_usual_at_a_known_height() -> None:
+    rows = estimates(count=1, scale="estimated")
+    known, asked = load_uncertainty(), {}
+    summarize(
+        rows,
+        load_table(),
+        known,
+        shape_backend="anny",
+        added_sd=lambda record, usual_sd: asked.setdefault(record.name, usual_sd) and 0.0,
     )
-    expected = math.hypot(scaled, usual * math.sqrt(18**2 - 1))
-    assert widened.loc["mass", "common_relative_sd"] == pytest.approx(expected)
+    assert asked["mass"] == relative_sd_of(known, "anny", "mass", "mass", "known_height")
 
 
 def test_a_flag_counts_from_half_of_the_estimates_on() -> None:

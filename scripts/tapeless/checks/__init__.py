@@ -8,11 +8,11 @@ interval, or a rejection.
 from tapeless.checks.findings import (
     FINDING_COLUMNS,
     Finding,
+    added_sd,
     flags,
     of_person,
     read_checks,
     rejection,
-    widening,
     write_checks,
 )
 from tapeless.checks.table import Check, load_checks
@@ -21,11 +21,11 @@ __all__ = [
     "FINDING_COLUMNS",
     "Check",
     "Finding",
+    "added_sd",
     "flags",
     "load_checks",
     "of_person",
     "read_checks",
     "rejection",
-    "widening",
     "write_checks",
 ]

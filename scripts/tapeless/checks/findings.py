@@ -7,23 +7,11 @@ import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal
 
-from tapeless.checks.table import CONSEQUENCES, Check, Consequence, load_checks
+from tapeless.checks.table import CONSEQUENCES, Check, Consequence, Measured, load_checks
 
 Verdict = Literal["pass", "fail", "cannot_tell"]
-
-
-class Measured(Protocol):
-    """A measurement, as far as a check cares."""
-
-    @property
-    def name(self) -> str:
-        """What it is called."""
-
-    @property
-    def quantity(self) -> str:
-        """What kind of quantity it is, such as "girth"."""
 
 
 @dataclass(frozen=True)
@@ -31,11 +19,13 @@ class Reading:
     """What one check saw: a number, known to within `margin` (half of its 95 % interval).
 
     `value` is None when there is nothing to take it from; `why_not` is then a sentence about it.
+    `is_moot` says that nothing follows then, as the usual uncertainty has it already.
     """
 
     value: float | None
     margin: float = 0.0
     why_not: str = ""
+    is_moot: bool = False
 
 
 @dataclass(frozen=True)
@@ -88,7 +78,7 @@ def judge(
 
 def _judge(check: Check, reading: Reading) -> tuple[Verdict, Consequence, str]:
     if reading.value is None:
-        return "cannot_tell", check.on_cannot_tell, reading.why_not
+        return "cannot_tell", "none" if reading.is_moot else check.on_cannot_tell, reading.why_not
     limit = check.nearest_limit(reading.value)
     said = check.says.format(value=f"{_rounded(reading.value):g}", limit=f"{limit:g}")
     excess = check.excess(reading.value)
@@ -136,26 +126,25 @@ def of_person(findings: Iterable[Finding], person: int) -> list[Finding]:
     return [finding for finding in findings if finding.person in (None, person)]
 
 
-def widening(findings: Iterable[Finding], measurement: Measured) -> float:
-    """What the findings about one person multiply the relative uncertainty of a measurement by.
+def added_sd(findings: Iterable[Finding], measurement: Measured, usual_sd: float) -> float:
+    """The error that the findings about one person add: a relative standard deviation, 0 for none.
 
-    Each factor f stands for an error of its own beside what is usual, f^2 - 1 times its variance.
-    Independent errors add in squares (JCGM 100:2008, "GUM", equation 10), so that no factor counts
-    twice as it would in a product.
+    Each check stands for an error of its own beside what is usual. Independent errors add in
+    squares (JCGM 100:2008, "GUM", equation 10).
+
+    Args:
+        findings: about one person.
+        measurement: what is uncertain.
+        usual_sd: its usual relative standard deviation, which some checks multiply.
     """
     checks = load_checks()
-    factors = [
-        _factor(checks[finding.check], measurement)
-        for finding in findings
-        if finding.consequence == "widen" and finding.check in checks
-    ]
-    return math.sqrt(1 + sum(factor**2 - 1 for factor in factors))
-
-
-def _factor(check: Check, measurement: Measured) -> float:
-    """By the measurement's own name, else by its kind of quantity, else 1."""
-    of_its_kind = check.widens.get(measurement.quantity, 1.0)
-    return check.widens.get(measurement.name, of_its_kind)
+    return math.hypot(
+        *(
+            checks[finding.check].added_sd(measurement, usual_sd)
+            for finding in findings
+            if finding.consequence == "widen" and finding.check in checks
+        )
+    )
 
 
 def rejection(findings: Iterable[Finding]) -> tuple[str, str] | None:

@@ -122,8 +122,15 @@ def seen_turn(bodies: Sequence[Body]) -> Reading:
     """The angle over which the directions spread from which the body is seen, degrees, 90 at most.
 
     Of nine in ten frames, so that one in a wrong pose is no turn. From in front and from behind the
-    outline is the same: directions 180 degrees apart count as one.
+    outline is the same: directions 180 degrees apart count as one. Bodies that rest on one picture
+    each know nothing of each other's, whatever the turn.
     """
+    if all(len(body.frames) == 1 for body in bodies):
+        return Reading(
+            None,
+            why_not="Each body was estimated from one picture, which a turn does not change.",
+            is_moot=True,
+        )
     directions = np.array([angle for body in bodies for angle in _directions(body)])
     if not len(directions):
         return Reading(

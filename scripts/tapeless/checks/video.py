@@ -9,7 +9,7 @@ from pathlib import Path
 import pandas as pd
 
 from tapeless.bodies import Body
-from tapeless.checks import camera, clothing, framing, lens, size, stance
+from tapeless.checks import camera, clothing, framing, lens, sharpness, size, stance
 from tapeless.checks.findings import Finding, Reading, judge
 from tapeless.checks.footage import read_views, thinned
 from tapeless.checks.table import load_checks
@@ -49,8 +49,9 @@ def check_video(stages: Stages, *, rejecting: Collection[str] = ()) -> list[Find
     readings: dict[int | None, Mapping[str, Reading]] = {None: _of_video(stages)}
     for person in measured:
         readings[person] = _of_person(stages, person, space)
+    scales = set(pd.read_csv(stages.measurements_table)["scale"])
     return [
-        judge(check, seen[code], person=person, rejecting=rejecting)
+        judge(check.where(scales), seen[code], person=person, rejecting=rejecting)
         for person, seen in readings.items()
         for code, check in load_checks().items()
         if code in seen
@@ -77,18 +78,18 @@ def _of_person(stages: Stages, person: int, space: ShapeSpace | None) -> dict[st
     masks = {path.stem: read_grey(path) for path in thinned(sorted(silhouettes.glob("*.png")))}
     poses = {name: read_person(keypoints / f"{name}.json") for name in masks}
     fitted = [Body.load(path) for path in sorted(bodies.glob("estimate_*.npz"))]
-    readings = {
+    return {
         "partial_body": framing.share_dropped(frames, "partial_body"),
         "blurred": framing.share_dropped(frames, "blurred"),
+        "soft_outline": sharpness.outline_width(stages.frames, masks),
         "too_small": framing.height_in_picture(frames),
         "loose_clothing": clothing.shape_oddness(fitted, space),
         "unexplained_outline": clothing.uncovered_share(fitted, masks),
         "waist_hidden": stance.hidden_waist_share(poses, masks),
+        "no_turn": stance.seen_turn(fitted),
         "not_an_adult": size.stature(estimates),
+        "impossible_stature": size.stature(estimates),
         "untested_stature": size.stature(estimates),
         "untested_build": size.body_mass_index(estimates),
         "estimates_disagree": size.disagreement(estimates),
     }
-    if any(len(body.frames) > 1 for body in fitted):
-        readings["no_turn"] = stance.seen_turn(fitted)
-    return readings
