@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import cv2
@@ -294,6 +296,38 @@ def test_a_second_implementation_agrees_on_bodies_of_anny_within_2_mm(adults) ->
         for name, value in expected.items():
             assert result[name] == pytest.approx(value, abs=0.002), name
         assert result["mass"] == pytest.approx(985 * mesh.volume, rel=1e-4)
+
+
+def test_a_second_implementation_agrees_where_the_arms_join_the_torso(adults) -> None:
+    """Above the armpits an adult is one contour: the tape keeps to the width just below them."""
+    landmarks = load_table().topologies["anny"].landmarks
+    for body, _ in adults[:2]:
+        mesh = trimesh.Trimesh(body.vertices, body.faces, process=False)
+
+        def outlines(level: float, mesh=mesh) -> list[np.ndarray]:
+            section = mesh.section([0, 1, 0], [0, level, 0])
+            return [np.asarray(line)[:, [0, 2]] for line in section.discrete]
+
+        bust, cervicale = (
+            body.vertices[list(landmarks[name]), 1].mean() for name in ("bust", "cervicale")
+        )
+        level = bust + 0.3 * (cervicale - bust)
+        (joined,) = outlines(level)
+        free = next(lines for y in np.arange(level, bust, -0.002) if len(lines := outlines(y)) == 3)
+        torso = min(free, key=lambda line: abs(line[:, 0].mean()))
+        along = np.concatenate([np.linspace(a, b, 50) for a, b in pairwise(joined)])
+        within = along[(along[:, 0] >= torso[:, 0].min()) & (along[:, 0] <= torso[:, 0].max())]
+        expected = cv2.arcLength(cv2.convexHull(within.astype(np.float32)), closed=True)
+
+        own = Tape(body, *_chains_of(load_table())).torso(level)
+
+        assert own.taut == pytest.approx(expected, abs=0.002)
+        assert own.taut < 0.9 * ConvexHull(joined).area  # else no arm was in the way
+
+
+def _chains_of(table: Table) -> tuple[Sequence[Sequence[str]], Sequence[Sequence[str]]]:
+    anatomy = table.topologies["anny"]
+    return anatomy.arms, anatomy.trunk
 
 
 def test_adults_of_anny_have_the_girths_of_adults(adults) -> None:
