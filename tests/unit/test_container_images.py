@@ -169,7 +169,7 @@ class TestByHand:
         workplace = Workplace(Path("/place"), Path("/data"), "/opt/shapy/data")
         own = [
             # a page has one folder for what jobs have three for
-            re.sub(r"/place/(inputs|work(?=/))/?", "/job/", word).rstrip("/")
+            re.sub(r"/place/(inputs|scratch(?=/))/?", "/job/", word).rstrip("/")
             for word in workplace.arguments(meshes=False, pictures=False)
         ]
         assert tuple(words[: len(entry.program)]) == entry.program

@@ -32,9 +32,15 @@ _MODULES = {
 """What a distribution is imported as, if by another name."""
 _PIN = re.compile(r"([A-Za-z0-9-]+)==?([0-9][^=]*)")
 ENVIRONMENTS = {
-    "mediapipe": {"select_keypoints", "segment_person", "blur_faces"},
-    "measure": {"measure_bodies", "summarize_video", "collect_reports", "write_provenance"},
-    "pictures": {"draw_video"},
+    "mediapipe": {"select_keypoints", "segment_person", "blur_faces", "check_video"},
+    "measure": {
+        "measure_bodies",
+        "summarize_video",
+        "collect_checks",
+        "collect_reports",
+        "write_provenance",
+    },
+    "pictures": {"draw_video", "draw_cohort"},
 }
 """The rules of every route by the file of `envs/` that lists their packages; backends say so."""
 
