@@ -21,7 +21,8 @@ if not Path(COHORT, "videos.tsv").exists():
     )
 
 REPEATS = f"{RESULTS}/{config['real']['cohort']}"
-OTHERS = (f"{RESULTS}/calibration/truth.csv", f"{REPEATS}/repeatability.csv")
+QUANTILES = f"{RESULTS}/calibration/quantiles.csv"
+OTHERS = (QUANTILES, f"{REPEATS}/repeatability.csv")
 if config["cohort"] == "evaluation" and not all(Path(path).exists() for path in OTHERS):
     raise WorkflowError(
         "docs/accuracy.md also says what the cohorts calibration and repeats showed: film and "
@@ -195,6 +196,7 @@ rule score_accuracy:
         known=f"{KNOWN}/measurements.csv",
         unknown=f"{UNKNOWN}/measurements.csv" if MEASURED_UNKNOWN else [],
         average=f"{RESULTS}/average.csv",
+        quantiles=ancient(QUANTILES) if config["cohort"] == "evaluation" else [],
         sources=sources_of("scripts/score_accuracy.py"),
     output:
         errors=f"{COHORT}/errors.csv",
@@ -211,7 +213,6 @@ rule score_accuracy:
 
 rule score_repeatability:
     input:
-        truth=f"{COHORT}/truth.csv",
         known=f"{KNOWN}/measurements.csv",
         sources=sources_of("scripts/score_repeatability.py"),
     output:
@@ -309,6 +310,7 @@ rule write_accuracy:
         "envs/synthetic.yaml"
     params:
         config=config,
+        readme=None if config["adults"] else "README.md",
     message:
         "Writing docs/accuracy.md"
     script:

@@ -127,12 +127,11 @@ def main(
             "variant": variant,
             "frames": len(frames),
             "measurement": name,
-            "measured": value,
-            "true": truth[name],
+            "measured": values.get(name),
+            "true": true_value,
         }
         for variant, values in variants.items()
-        for name, value in values.items()
-        if name in truth
+        for name, true_value in truth.items()
     ]
     pd.DataFrame(rows).to_csv(ablation, index=False)
 

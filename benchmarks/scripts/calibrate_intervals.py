@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 KNOWN, ESTIMATED = "known_height", "estimated"
 TURN, FRONT = "turn", "front"
 NO_TURN = "no_turn"
+QUANTILES_COLUMNS = ["take", "scale", "measurement", "quantity", "people", "relative_sd"]
 _BISECTIONS = 20
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from page import SHOWN
 from score_accuracy import GIVEN, TAPELESS
 from variants import AS_IN_A_RUN, VIEWS
 
@@ -24,13 +25,14 @@ PANEL_IN = (2.6, 2.3)
 RESOLUTION_DPI = 110
 COLOURS = {"turn": "#1f6f8b", "front": "#d1792b"}
 UNITS = {record.name: record.unit.si for record in load_table().measurements}
-SHOWN = {"m": ("mm", 1000.0), "kg": ("kg", 1.0)}
 AGREEMENT_SD = 1.96
+AGREEMENT_COLUMNS = 4
 
 
 def shown(name: str) -> tuple[str, float]:
     """The unit that errors of a measurement are shown in, and what SI is multiplied with."""
-    return SHOWN.get(UNITS[name], (UNITS[name], 1.0))
+    unit, factor, _ = SHOWN[UNITS[name]]
+    return unit or "-", factor
 
 
 def with_people(errors: pd.DataFrame, truth: pd.DataFrame, films: pd.DataFrame) -> pd.DataFrame:
@@ -65,19 +67,25 @@ def figure(path: Path, rows: int, columns: int) -> Iterator[Any]:
         drawing.savefig(path, dpi=RESOLUTION_DPI)
 
 
-def draw_agreement(path: Path, table: pd.DataFrame, drawn: Sequence[str], take: str) -> None:
-    """Bland and Altman: differences over means, with bias and limits of agreement."""
-    with figure(path, 1, len(drawn)) as axes:
-        for axis, name in zip(axes[0], drawn, strict=True):
-            own = table[(table["measurement"] == name) & (table["take"] == take)]
-            unit, factor = shown(name)
-            middle = factor * (own["measured"] + own["true"]) / 2
-            error = factor * own["error"]
-            axis.scatter(middle, error, s=9, color=COLOURS[take])
-            spread = AGREEMENT_SD * error.std()
-            for level, style in ((0, "-"), (-spread, "--"), (spread, "--")):
-                axis.axhline(error.mean() + level, color="black", linestyle=style, linewidth=0.8)
-            _name(axis, name, f"mean of measured and true, {unit}", f"measured less true, {unit}")
+def draw_agreement(path: Path, table: pd.DataFrame, take: str) -> None:
+    """Bland and Altman, of every measurement: differences over means, with limits of agreement."""
+    own = table[table["take"] == take]
+    names = [name for name in UNITS if name in set(own["measurement"])]
+    with figure(path, -(-len(names) // AGREEMENT_COLUMNS), AGREEMENT_COLUMNS) as axes:
+        for axis in axes.flat[len(names) :]:
+            axis.set_axis_off()
+        for axis, name in zip(axes.flat, names, strict=False):
+            _draw_one_agreement(axis, name, own[own["measurement"] == name], COLOURS[take])
+
+
+def _draw_one_agreement(axis: Axes, name: str, own: pd.DataFrame, colour: str) -> None:
+    unit, factor = shown(name)
+    error = factor * own["error"]
+    axis.scatter(factor * (own["measured"] + own["true"]) / 2, error, s=9, color=colour)
+    spread = AGREEMENT_SD * error.std()
+    for level, style in ((0, "-"), (-spread, "--"), (spread, "--")):
+        axis.axhline(error.mean() + level, color="black", linestyle=style, linewidth=0.8)
+    _name(axis, name, f"mean of measured and true, {unit}", f"measured less true, {unit}")
 
 
 def draw_against(
@@ -99,7 +107,7 @@ def draw_against(
 def draw_views(path: Path, ablation: pd.DataFrame, drawn: Sequence[str]) -> None:
     """Mean absolute errors over the number of frames of one turn that the fit was given."""
     names = {AS_IN_A_RUN: math.nan, **{VIEWS.format(n): n for n in range(1, 200)}}
-    table = ablation[ablation["variant"].isin(names)].copy()
+    table = paired(ablation[ablation["variant"].isin(names)]).copy()
     given = table["variant"].map(names)
     table["views"] = given.fillna(table["frames"].median())
     table["error"] = (table["measured"] - table["true"]).abs()
@@ -110,6 +118,16 @@ def draw_views(path: Path, ablation: pd.DataFrame, drawn: Sequence[str]) -> None
             axis.plot(own.index, factor * own, marker="o", color=COLOURS["turn"])
             axis.set_ylim(bottom=0)
             _name(axis, name, "frames of one turn", f"mean absolute error, {unit}")
+
+
+def paired(ablation: pd.DataFrame) -> pd.DataFrame:
+    """The rows of videos and measurements that every variant could measure.
+
+    Variants are compared on the same people. One that measured nobody counts for nothing.
+    """
+    keys = ["video", "measurement"]
+    wide = ablation.pivot_table(index=keys, columns="variant", values="measured")
+    return ablation[pd.MultiIndex.from_frame(ablation[keys]).isin(wide.dropna().index)]
 
 
 def _name(axis: Axes, title: str, across: str, up: str) -> None:
@@ -129,7 +147,7 @@ def main(
     """Writes `outputs`: agreement, build, size and views."""
     errors, truth, films = (pd.read_csv(inputs[name]) for name in ("errors", "truth", "films"))
     table = with_people(errors, truth, films)
-    draw_agreement(outputs["agreement"], table, drawn, take)
+    draw_agreement(outputs["agreement"], table, take)
     draw_against(outputs["build"], table, drawn, {"bmi": "body mass index, kg/m²"})
     causes = {"size_px": "height in the picture, px", "distance_m": "distance, m"}
     draw_against(outputs["size"], table, drawn, causes)

@@ -40,8 +40,26 @@ def amount(record: Measurement, *, signed: bool = False) -> Callable[[Any], str]
 
 
 percent = written("{:.1f} %")
-signed_percent = written("{:+z.1f} %")
 share = written("{:.0f} %", 100)
+
+
+def among(number: int, all_of_them: int) -> str:
+    """How many of how many."""
+    return f"{number} of {all_of_them}"
+
+
+def replace_between(page: Path, name: str, text: str) -> None:
+    """Writes `text` into a page, between `<!-- name -->` and `<!-- end of name -->`.
+
+    Raises:
+        ValueError: if the page does not have the two, once each and in this order.
+    """
+    begin, end = f"<!-- {name} -->\n", f"<!-- end of {name} -->"
+    before, found, rest = page.read_text(encoding="utf-8").partition(begin)
+    _, found_end, after = rest.partition(end)
+    if not (found and found_end):
+        raise ValueError(f"{page}: no text between {begin.strip()} and {end}")
+    page.write_text(f"{before}{begin}{text}\n{end}{after}", encoding="utf-8")
 
 
 def fill(template: Path, page: Path, fields: Mapping[str, str]) -> None:

@@ -10,9 +10,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from calibrate_intervals import ESTIMATED, QUANTILES_COLUMNS, TURN
 from scipy.special import ndtr
+from use_intervals import BACKEND
 
-from tapeless.intervals import UNCERTAINTY_FILE
+from tapeless.intervals import (
+    UNCERTAINTY_FILE,
+    Uncertainty,
+    load_uncertainty,
+    relative_sd_of,
+    student,
+)
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
 from tapeless.units import UNITS
@@ -25,6 +33,7 @@ TAPELESS, AVERAGE, AVERAGE_OF_SEX = "tapeless", "average adult", "average woman 
 SETTING = ["take", "height", "method", "measurement"]
 
 FACTORS = {unit.report: unit.factor for unit in UNITS.values()}
+QUANTITY_OF = {record.name: record.quantity for record in load_table().measurements}
 POWERS = {record.name: record.power for record in load_table().measurements}
 
 
@@ -45,8 +54,13 @@ def errors_of_tapeless(
     table = measurements[["video", "measurement", "unit", "50%", "low", "high"]].copy()
     for column in ("50%", "low", "high"):
         table[column] /= table["unit"].map(FACTORS)
+    # Nobody vanishes because they were rejected.
+    videos, names = (table[column].dropna().unique() for column in ("video", "measurement"))
+    everybody = pd.MultiIndex.from_product([videos, names], names=["video", "measurement"])
     return (
-        table.rename(columns={"50%": "measured"})
+        everybody.to_frame(index=False)
+        .merge(table, how="left", on=["video", "measurement"], validate="one_to_one")
+        .rename(columns={"50%": "measured"})
         .drop(columns="unit")
         .merge(films[["video", "adult", "take"]], on="video", validate="many_to_one")
         .drop(columns="video")
@@ -97,20 +111,48 @@ def add_coverage(errors: pd.DataFrame, height_sd: float) -> pd.DataFrame:
     return table
 
 
+def add_narrower(errors: pd.DataFrame, quantiles: pd.DataFrame) -> pd.DataFrame:
+    """Adds `inside_narrower` and `narrower`: of intervals as rendered people need them.
+
+    Turns without a height have wider ones: what is assumed of the spread of statures is their
+    floor. These have `relative_sd` of `quantiles` in its place. NaN for all others.
+    """
+    turned = quantiles[(quantiles["take"] == TURN) & (quantiles["scale"] == ESTIMATED)]
+    known, z = load_uncertainty(), student(math.inf)
+    changes = {
+        str(name): z**2 * (own["relative_sd"] ** 2 - _given(known, str(name)) ** 2)
+        for name, own in turned.set_index("measurement").iterrows()
+    }
+    is_it = errors["height"].eq(NOT_GIVEN) & errors["take"].eq(TURN)
+    change = errors["measurement"].map(changes).where(is_it)
+    half = np.sqrt(((np.log(errors["high"] / errors["low"]) / 2) ** 2 + change).clip(lower=0))
+    middle = np.sqrt(errors["low"] * errors["high"])
+    inside = (np.log(errors["true"] / middle).abs() <= half).astype(float).where(half.notna())
+    return errors.assign(inside_narrower=inside, narrower=2 * middle * np.sinh(half))
+
+
+def _given(known: Uncertainty, name: str) -> float:
+    return relative_sd_of(known, BACKEND, name, QUANTITY_OF[name], ESTIMATED)
+
+
 def scores_of(errors: pd.DataFrame) -> pd.DataFrame:
     """Bias and errors (SI and percent), coverage and width of intervals, by `SETTING`.
 
-    `spread` is the standard deviation of what was measured over that of what is true: below 1 for
-    a method that takes everybody for average.
+    `people` were measured, of `filmed`; `held` of the `judged` intervals hold the truth. `spread`
+    is the standard deviation of what was measured over that of what is true: below 1 for a method
+    that takes everybody for average.
     """
-    table = errors.dropna(subset=["measured", "true"]).copy()
+    table = errors.dropna(subset=["true"]).copy()
     table["error"] = table["measured"] - table["true"]
     table["percent"] = 100 * table["error"] / table["true"]
     table["absolute"], table["absolute_percent"] = table["error"].abs(), table["percent"].abs()
     table["width"] = table["high"] - table["low"]
     table["width_percent"] = 100 * table["width"] / table["measured"]
+    table["narrower_percent"] = 100 * table["narrower"] / table["measured"]
+    table["truth"] = table["true"].where(table["measured"].notna())
     scores = table.groupby(SETTING, sort=False).agg(
-        people=("adult", "count"),
+        people=("measured", "count"),
+        filmed=("adult", "count"),
         bias=("error", "mean"),
         mae=("absolute", "mean"),
         p95=("absolute", _percentile_95),
@@ -118,19 +160,24 @@ def scores_of(errors: pd.DataFrame) -> pd.DataFrame:
         bias_percent=("percent", "mean"),
         mae_percent=("absolute_percent", "mean"),
         largest_percent=("absolute_percent", "max"),
-        inside=("inside", "mean"),
+        held=("inside", "sum"),
+        judged=("inside", "count"),
         covered=("covered", "mean"),
         width=("width", "median"),
         width_percent=("width_percent", "median"),
+        inside_narrower=("inside_narrower", "mean"),
+        narrower_percent=("narrower_percent", "median"),
         measured_sd=("measured", "std"),
-        true_sd=("true", "std"),
+        true_sd=("truth", "std"),
     )
+    scores["inside"] = scores["held"] / scores["judged"]
     scores["spread"] = scores.pop("measured_sd") / scores.pop("true_sd")
     return scores.reset_index()
 
 
 def _percentile_95(values: pd.Series) -> float:
-    return math.nan if values.empty else float(np.percentile(values, 95))
+    own = values.dropna()
+    return math.nan if own.empty else float(np.percentile(own, 95))
 
 
 def _long(truth: pd.DataFrame) -> pd.DataFrame:
@@ -138,15 +185,22 @@ def _long(truth: pd.DataFrame) -> pd.DataFrame:
 
 
 def main(
-    inputs: dict[str, Path], known: Path, unknown: Path | None, errors: Path, scores: Path
+    inputs: dict[str, Path],
+    known: Path,
+    unknown: Path | None,
+    quantiles: Path | None,
+    errors: Path,
+    scores: Path,
 ) -> None:
-    """Writes `errors` and `scores`."""
+    """Writes `errors` and `scores`; `quantiles` are those of the calibration, if there are any."""
     truth, films, average = (pd.read_csv(inputs[name]) for name in ("truth", "films", "average"))
     tables = [errors_of_tapeless(pd.read_csv(known), truth, films, GIVEN)]
     if unknown:
         tables.append(errors_of_tapeless(pd.read_csv(unknown), truth, films, NOT_GIVEN))
     table = pd.concat([*tables, errors_of_averages(average, truth)])
     table = add_coverage(table, given_height_sd())
+    needs = pd.read_csv(quantiles) if quantiles else pd.DataFrame(columns=QUANTILES_COLUMNS)
+    table = add_narrower(table, needs)
     table.to_csv(errors, index=False)
     scores_of(table).to_csv(scores, index=False)
 
@@ -157,6 +211,7 @@ if __name__ == "__main__":
             {name: Path(snakemake.input[name]) for name in ("truth", "films", "average")},
             Path(snakemake.input.known),
             Path(snakemake.input.unknown) if snakemake.input.unknown else None,
+            Path(snakemake.input.quantiles) if snakemake.input.quantiles else None,
             Path(snakemake.output.errors),
             Path(snakemake.output.scores),
         )

@@ -27,6 +27,9 @@ BACKEND = "anny"
 FIT = "fit"
 COLUMNS = ["shape_backend", "measurement", "scale", "source", "relative_sd", "basis"]
 BASIS = "measured: calibration cohort seed {seed}, {people} adults"
+CALIBRATED_PATTERN = r"^measured: calibration cohort seed \d+, (\d+) adults"
+"""What `BASIS` looks like in the table."""
+
 LEAST_SD = 1e-4
 
 

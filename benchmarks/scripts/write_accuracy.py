@@ -1,5 +1,6 @@
 """Fills docs/accuracy.md with what the runs of the benchmark measured, and with nothing else."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,22 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 from calibrate_intervals import FRONT, TURN
-from draw_accuracy import with_people
-from page import DASH, amount, fill, markdown, percent, share, written
-from scipy.stats import betabinom
+from draw_accuracy import paired, with_people
+from page import DASH, among, amount, fill, markdown, percent, replace_between, share, written
+from scipy.stats import betabinom, binomtest
 from score_accuracy import AVERAGE, AVERAGE_OF_SEX, GIVEN, NOT_GIVEN, TAPELESS, given_height_sd
-from use_intervals import BACKEND
+from use_intervals import BACKEND, CALIBRATED_PATTERN
 from variants import AS_IN_A_RUN
 
 from tapeless import __version__
 from tapeless.bodies import SCALES
-from tapeless.intervals import CONFIDENCE, load_uncertainty, relative_sd_of
+from tapeless.intervals import (
+    CONFIDENCE,
+    UNCERTAINTY_FILE,
+    load_uncertainty,
+    relative_sd_of,
+    student,
+)
 from tapeless.logs import job_log
 from tapeless.measurements import Measurement, load_table
 from tapeless.population import BMI_RANGE, STATURE_RANGE_M
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
+
+SETTINGS = ((TURN, GIVEN), (TURN, NOT_GIVEN), (FRONT, GIVEN), (FRONT, NOT_GIVEN))
+CHECKS_OF_CLOTHES = frozenset({"loose_clothing", "unexplained_outline"})
+README_MARKER = "accuracy, written by make bench-accuracy"
 
 RECORDS: Mapping[str, Measurement] = {record.name: record for record in load_table().measurements}
 
@@ -51,6 +62,14 @@ class Evidence:
         own = own.set_index("measurement")
         return own.loc[[name for name in RECORDS if name in own.index]]
 
+    def pairs(self) -> pd.DataFrame:
+        """By measurement: mean errors of turn and front (SI) of those measured in both."""
+        own = self.errors[(self.errors["method"] == TAPELESS) & (self.errors["height"] == GIVEN)]
+        own = own.assign(error=(own["measured"] - own["true"]).abs())
+        wide = own.pivot_table(index=["measurement", "adult"], columns="take", values="error")
+        both = wide.reindex(columns=[TURN, FRONT]).dropna()
+        return both.groupby("measurement", sort=False).mean()
+
 
 def accuracy_table(evidence: Evidence, take: str, height: str) -> str:
     """Errors, coverage and width, a row per measurement, beside what averages get wrong."""
@@ -59,41 +78,59 @@ def accuracy_table(evidence: Evidence, take: str, height: str) -> str:
     for name, own in evidence.scored(take, height).iterrows():
         record = RECORDS[str(name)]
         size = amount(record)
-        rows.append(
-            {
-                "": str(name),
-                "bias": amount(record, signed=True)(own["bias"]),
-                "error": f"**{size(own['mae'])}**",
-                "error, %": percent(own["mae_percent"]),
-                "95th percentile": size(own["p95"]),
-                "largest": size(own["largest"]),
-                "covered": share(own["covered"]),
-                "inside": share(own["inside"]),
-                "width": size(own["width"]),
-                "width, %": percent(own["width_percent"]),
-                **{who: percent(of["mae_percent"][str(name)]) for who, of in averages.items()},
-            }
-        )
-    return markdown(pd.DataFrame(rows))
+        row = {
+            "": str(name),
+            "bias": amount(record, signed=True)(own["bias"]),
+            "error": f"**{size(own['mae'])}**",
+            "error, %": percent(own["mae_percent"]),
+            "95th percentile": size(own["p95"]),
+            "largest": size(own["largest"]),
+            **_coverage_cells(record, own),
+        }
+        if pd.notna(own["inside_narrower"]):
+            row["inside, narrower"] = share(own["inside_narrower"])
+            row["width, narrower"] = percent(own["narrower_percent"])
+        row |= {who: percent(of["mae_percent"][str(name)]) for who, of in averages.items()}
+        rows.append(row)
+    return markdown(pd.DataFrame(rows).fillna(DASH))
+
+
+def _coverage_cells(record: Measurement, own: pd.Series) -> dict[str, str]:
+    low, high = range_of_share(own["held"], own["judged"])
+    return {
+        "measured": among(own["people"], own["filmed"]),
+        "inside": f"{share(own['inside'])} ({100 * low:.0f} to {100 * high:.0f})",
+        "covered": share(own["covered"]),
+        "width": amount(record)(own["width"]),
+        "width, %": percent(own["width_percent"]),
+    }
+
+
+def range_of_share(held: float, judged: float) -> tuple[float, float]:
+    """The 95 % range of a share of which `held` of `judged` were seen (Clopper and Pearson)."""
+    if not judged:
+        return 0.0, 1.0
+    found = binomtest(int(held), int(judged)).proportion_ci(CONFIDENCE, "exact")
+    return float(found.low), float(found.high)
 
 
 def front_table(evidence: Evidence) -> str:
-    """Errors of the front only beside those of a turn of the same people, and their ratio."""
-    turn, front = evidence.scored(TURN, GIVEN), evidence.scored(FRONT, GIVEN)
+    """Errors of the front only, and as a multiple of those of a turn of the same people."""
+    pairs = evidence.pairs()
     rows = []
-    for name, own in front.iterrows():
+    for name, own in evidence.scored(FRONT, GIVEN).iterrows():
         record = RECORDS[str(name)]
+        turn, front = (pairs[take].get(str(name)) for take in (TURN, FRONT))
         rows.append(
             {
                 "": str(name),
                 "bias": amount(record, signed=True)(own["bias"]),
                 "error": f"**{amount(record)(own['mae'])}**",
                 "error, %": percent(own["mae_percent"]),
-                "that of the turn": amount(record)(turn["mae"][str(name)]),
-                "ratio": written("{:.1f}")(own["mae"] / turn["mae"][str(name)]),
+                "that of the turn": amount(record)(turn),
+                "ratio": written("{:.1f}")(front / turn if turn else None),
                 "largest": amount(record)(own["largest"]),
-                "covered": share(own["covered"]),
-                "width": amount(record)(own["width"]),
+                **_coverage_cells(record, own),
             }
         )
     return markdown(pd.DataFrame(rows))
@@ -101,15 +138,16 @@ def front_table(evidence: Evidence) -> str:
 
 @dataclass(frozen=True)
 class Verdict:
-    """A target, what was reached, and whether that is enough; None where nothing was measured."""
+    """A target, what was reached, and whether that is enough; None, and why, if nobody can tell."""
 
     target: str
     reached: str
     is_met: bool | None
+    otherwise: str = "not measured"
 
     def row(self) -> dict[str, str]:
         """The verdict in words."""
-        words = {True: "met", False: "**missed**", None: "not measured"}
+        words = {True: "met", False: "**missed**", None: self.otherwise}
         return {"target": self.target, "reached": self.reached, "": words[self.is_met]}
 
 
@@ -121,10 +159,20 @@ def judge(evidence: Evidence, config: Mapping[str, Any]) -> list[Verdict]:
         own = turn.loc[[name for name in wanted["measurements"] if name in turn.index]]
         verdicts += _judge_group(group, wanted, own)
     verdicts.append(_judge_front(evidence, config))
-    for take, height in ((TURN, GIVEN), (TURN, NOT_GIVEN), (FRONT, GIVEN)):
-        verdicts.append(_judge_coverage(evidence.scored(take, height), take, height, config))
+    for take, height in SETTINGS:
+        own = evidence.scored(take, height)
+        verdicts.append(_judge_measured(own, take, height, config["measured_share"]))
+        verdicts.append(_judge_coverage(own, take, height, config))
     verdicts.append(_judge_spans(evidence.spans, config["real_spans"]))
     return verdicts
+
+
+def _judge_measured(own: pd.DataFrame, take: str, height: str, wanted: float) -> Verdict:
+    target = f"{take}, height {height}: at least {100 * wanted:.0f} % of people measured"
+    if own.empty:
+        return Verdict(target, DASH, None)
+    people, filmed = own[["people", "filmed"]].max()
+    return Verdict(target, among(people, filmed), bool(people >= wanted * filmed))
 
 
 def _judge_group(group: str, wanted: Mapping[str, Any], own: pd.DataFrame) -> Iterator[Verdict]:
@@ -143,8 +191,8 @@ def _judge_group(group: str, wanted: Mapping[str, Any], own: pd.DataFrame) -> It
 
 def _judge_front(evidence: Evidence, config: Mapping[str, Any]) -> Verdict:
     names = [name for target in config["targets"].values() for name in target["measurements"]]
-    front, turn = evidence.scored(FRONT, GIVEN), evidence.scored(TURN, GIVEN)
-    ratios = (front["mae"] / turn["mae"]).reindex(names).dropna()
+    pairs = evidence.pairs()
+    ratios = (pairs[FRONT] / pairs[TURN]).reindex(names).dropna()
     said = ", ".join(f"{name} {ratio:.1f}" for name, ratio in ratios.items())
     is_met = bool((ratios <= config["front_ratio"]).all()) if len(ratios) else None
     return Verdict(f"front only: errors at most {config['front_ratio']} x the turn's", said, is_met)
@@ -153,16 +201,27 @@ def _judge_front(evidence: Evidence, config: Mapping[str, Any]) -> Verdict:
 def _judge_coverage(
     own: pd.DataFrame, take: str, height: str, config: Mapping[str, Any]
 ) -> Verdict:
+    """Missed where a share cannot be that of sound intervals; undecided where it may be by chance.
+
+    A height that was given is no measurement.
+    """
     low, high = config["coverage"]
-    target = f"{take}, height {height}: every interval covers {100 * low:.0f} to {100 * high:.0f} %"
-    covered = own["covered"].dropna()
-    if covered.empty:
+    target = f"{take}, height {height}: every interval holds {100 * low:.0f} to {100 * high:.0f} %"
+    judged = own[own["judged"] > 0].drop(index="height" if height == GIVEN else [], errors="ignore")
+    if judged.empty:
         return Verdict(target, DASH, None)
-    out = covered[~covered.between(low, high)]
-    said = f"{len(covered) - len(out)} of {len(covered)}, {100 * covered.mean():.1f} % overall"
-    if len(out):
-        said += "; not " + ", ".join(f"{name} ({100 * c:.0f} %)" for name, c in out.items())
-    return Verdict(target, said, out.empty)
+    ranges = {
+        str(name): range_of_share(row["held"], row["judged"]) for name, row in judged.iterrows()
+    }
+    wrong = [name for name, (lo, hi) in ranges.items() if hi < low or lo > high]
+    is_in = judged["inside"].between(low, high)
+    overall = judged["held"].sum() / judged["judged"].sum()
+    said = f"{is_in.sum()} of {len(judged)} measurements, {100 * overall:.1f} % overall"
+    if wrong:
+        out = (f"{name} ({share(judged['inside'][name])})" for name in wrong)
+        said += f"; by more than chance not {', '.join(out)}"
+    is_met = False if wrong else (True if is_in.all() else None)
+    return Verdict(target, said, is_met, "too few people to tell")
 
 
 def _judge_spans(spans: pd.DataFrame, wanted: Mapping[str, Any]) -> Verdict:
@@ -239,22 +298,44 @@ def strata_table(evidence: Evidence, drawn: Sequence[str]) -> str:
     for thickness in thicknesses:
         name = f"they, in clothes {1000 * thickness:.0f} mm off the skin"
         groups[name] = own["looseness_m"] == thickness
-    return markdown(pd.DataFrame(_error_row(name, own[of], drawn) for name, of in groups.items()))
+    rows = []
+    for name, of in groups.items():
+        row = _error_row(name, own[of], drawn)
+        row["inside"] = share(own.loc[of & own["measurement"].isin(drawn), "inside"].mean())
+        rows.append({**row, "found to be loose": _share_found(evidence, set(own["video"][of]))})
+    return markdown(pd.DataFrame(rows))
+
+
+def _share_found(evidence: Evidence, videos: set[str]) -> str:
+    """How many of the videos the checks of clothes found fault with."""
+    own = evidence.summary[evidence.summary["video"].isin(videos)]
+    flags = own["flags"].fillna("").str.split(";")
+    is_found = flags.map(lambda codes: bool({*codes} & CHECKS_OF_CLOTHES))
+    return among(int(is_found.sum()), len(own))
 
 
 def ablation_table(evidence: Evidence, drawn: Sequence[str]) -> str:
-    """Errors of the fit with other input, on the first people of the cohort."""
-    variants = evidence.ablation.groupby("variant", sort=False)
-    return markdown(pd.DataFrame(_error_row(str(name), of, drawn) for name, of in variants))
+    """Errors of the fit with other input, on those whom every variant could measure."""
+    variants = paired(evidence.ablation).groupby("variant", sort=False)
+    everybody = evidence.ablation.groupby("variant", sort=False)
+    rows = []
+    for name, of in everybody:
+        own = variants.get_group(name) if name in variants.groups else of.iloc[:0]
+        rows.append(_error_row(str(name), own, drawn) | {"measured": _measured(of, drawn)})
+    return markdown(pd.DataFrame(rows))
+
+
+def _measured(table: pd.DataFrame, drawn: Sequence[str]) -> str:
+    own = table[table["measurement"].isin(drawn)].groupby("measurement")["measured"]
+    return among(own.count().max(), own.size().max()) if len(own) else DASH
 
 
 def _error_row(name: str, table: pd.DataFrame, drawn: Sequence[str]) -> dict[str, str]:
-    """Mean absolute error, and bias in brackets."""
-    row = {"": name, "people": DASH}
+    """How many were measured; mean absolute error, and bias in brackets."""
+    row = {"": name, "measured": _measured(table, drawn)}
     for measurement in drawn:
         own = table[table["measurement"] == measurement].dropna(subset="measured")
         error = own["measured"] - own["true"]
-        row["people"] = str(len(own))
         record = RECORDS[measurement]
         row[measurement] = (
             f"{amount(record)(error.abs().mean())} ({amount(record, signed=True)(error.mean())})"
@@ -334,12 +415,32 @@ def flags_table(evidence: Evidence) -> str:
     return markdown(pd.DataFrame(rows))
 
 
-def chance(people: int, calibrated_on: int, config: Mapping[str, Any]) -> str:
-    """How often sound intervals cover a share of so few people that the target allows.
+def people_calibrated_on() -> int | None:
+    """How many the intervals of the library were calibrated on; None if they were not yet."""
+    rows = pd.read_csv(UNCERTAINTY_FILE, comment="#")
+    bases = rows.loc[rows["shape_backend"] == BACKEND, "basis"]
+    numbers = bases.str.extract(CALIBRATED_PATTERN)[0].dropna().astype(int)
+    return int(numbers.min()) if len(numbers) else None
 
-    The share of all people whom an interval covers that was calibrated on n of them has a beta
-    distribution, as in conformal prediction, and the number covered a beta-binomial one.
+
+def people_to_tell(config: Mapping[str, Any]) -> int:
+    """How many people it takes for a share of 95 % to be known to half of the target's range.
+
+    By the normal approximation of the binomial distribution.
     """
+    low, high = config["coverage"]
+    spread = student(math.inf) / ((high - low) / 2)
+    return math.ceil(spread**2 * CONFIDENCE * (1 - CONFIDENCE))
+
+
+def chance(people: int, calibrated_on: int | None, config: Mapping[str, Any]) -> str:
+    """How often sound intervals hold a share of so few people that the target allows.
+
+    The share of all people whom an interval holds that was calibrated on n of them has a beta
+    distribution, as in conformal prediction, and the number held a beta-binomial one.
+    """
+    if calibrated_on is None:
+        return "an unknown share"
     low, high = config["coverage"]
     counts = [n for n in range(people + 1) if low <= n / people <= high]
     ranks = calibrated_on + 1
@@ -347,12 +448,36 @@ def chance(people: int, calibrated_on: int, config: Mapping[str, Any]) -> str:
     return share(sum(of_all.pmf(n) for n in counts))
 
 
+def readme_table(evidence: Evidence, repeated: Sequence[str]) -> str:
+    """The README's: mean errors of turns with the height and without, and of an average body."""
+    columns = {
+        "height given": evidence.scored(TURN, GIVEN),
+        "height not given": evidence.scored(TURN, NOT_GIVEN),
+        "average body scaled to the height": evidence.scored("", GIVEN, AVERAGE),
+    }
+    rows = []
+    for name in repeated:
+        row = {"": name}
+        for column, scores in columns.items():
+            own = scores.loc[name] if name in scores.index else pd.Series(dtype=float)
+            is_given = name == "height" and column != "height not given"
+            size = amount(RECORDS[name])(own.get("mae"))
+            row[column] = DASH if is_given else f"{percent(own.get('mae_percent'))} ({size})"
+        rows.append(row)
+    people = len(evidence.truth)
+    return (
+        f"Mean errors of {people} rendered adults on whom nothing was tuned, each turning once "
+        f"(`make bench-accuracy`):\n\n{markdown(pd.DataFrame(rows))}"
+    )
+
+
 def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
     """What the page says."""
     drawn, repeated = config["drawn"], config["repeated"]
     people = len(evidence.truth)
     verdicts = judge(evidence, config)
-    waist = evidence.scored(TURN, GIVEN).loc[drawn]
+    calibrated_on = people_calibrated_on()
+    scores = evidence.scored(TURN, GIVEN).loc[drawn]
     return {
         "version": __version__,
         "adults": str(people),
@@ -361,13 +486,14 @@ def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
         "average_of": str(config["average_of"]),
         "height_sd": f"{100 * given_height_sd():.1f} %",
         "summary": ", ".join(
-            f"{name} {amount(RECORDS[str(name)])(own['mae'])}" for name, own in waist.iterrows()
+            f"{name} {amount(RECORDS[str(name)])(own['mae'])}" for name, own in scores.iterrows()
         ),
         "met": str(sum(v.is_met is True for v in verdicts)),
         "judged": str(sum(v.is_met is not None for v in verdicts)),
         "targets": markdown(pd.DataFrame(v.row() for v in verdicts)),
-        "calibrated_on": str(len(evidence.truth_of_calibration)),
-        "chance": chance(people, len(evidence.truth_of_calibration), config),
+        "calibrated_on": f"{calibrated_on} people" if calibrated_on else "nobody yet",
+        "chance": chance(people, calibrated_on, config),
+        "people_to_tell": str(people_to_tell(config)),
         "cohorts": cohort_table(evidence, config),
         "films": films_table(evidence),
         "checks": flags_table(evidence),
@@ -375,6 +501,7 @@ def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
         "turn": accuracy_table(evidence, TURN, GIVEN),
         "unknown": accuracy_table(evidence, TURN, NOT_GIVEN),
         "front": front_table(evidence),
+        "front_unknown": accuracy_table(evidence, FRONT, NOT_GIVEN),
         "strata": strata_table(evidence, drawn),
         "as_in_a_run": AS_IN_A_RUN,
         "ablated": str(evidence.ablation["video"].nunique()),
@@ -384,6 +511,7 @@ def fields_of(evidence: Evidence, config: Mapping[str, Any]) -> dict[str, str]:
         "repeatability": repeatability_table(evidence, repeated),
         "spans": spans_table(evidence.spans, repeated),
         "spans_height": str(config["real"]["height_cm"]),
+        "recording": config["real"]["source"],
     }
 
 
@@ -392,12 +520,15 @@ def main(
     ablations: Sequence[Path],
     template: Path,
     page: Path,
+    readme: Path | None,
     config: Mapping[str, Any],
 ) -> None:
-    """Writes `page`."""
+    """Writes `page`, and the table of the `readme`; a try leaves that as it is."""
     tables = {name: pd.read_csv(path) for name, path in inputs.items()}
     evidence = Evidence(**tables, ablation=pd.concat(map(pd.read_csv, ablations)))
     fill(template, page, fields_of(evidence, config))
+    if readme:
+        replace_between(readme, README_MARKER, readme_table(evidence, config["repeated"]))
 
 
 if __name__ == "__main__":
@@ -408,5 +539,6 @@ if __name__ == "__main__":
             [Path(path) for path in snakemake.input.ablation],
             Path(snakemake.input.template),
             Path(snakemake.output.page),
+            Path(snakemake.params.readme) if snakemake.params.readme else None,
             snakemake.params.config,
         )

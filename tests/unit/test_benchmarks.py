@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import math
+import re
 import shutil
 import sys
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,7 +20,7 @@ import yaml
 from tapeless.checks import Finding, write_checks
 from tapeless.checks.table import TABLE_FILE, load_checks
 from tapeless.images import write_image
-from tapeless.intervals import interval, load_uncertainty
+from tapeless.intervals import interval, load_uncertainty, relative_sd_of
 from tapeless.measurements import load_table
 from tapeless.shape.anny import Frame
 from tapeless.synthetic import Shot
@@ -28,10 +30,10 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "scripts"))
 import draw_accuracy
 import write_accuracy
 from ablate_fit import evenly, with_exact_outlines
-from calibrate_intervals import needed_sd, quantile, quantiles_of, read_needs
+from calibrate_intervals import QUANTILES_COLUMNS, needed_sd, quantile, quantiles_of, read_needs
 from film_adult import vary
 from list_cohort import list_people, list_spans
-from page import amount, markdown
+from page import amount, markdown, replace_between
 from score_accuracy import (
     AVERAGE,
     AVERAGE_OF_SEX,
@@ -39,6 +41,7 @@ from score_accuracy import (
     NOT_GIVEN,
     TAPELESS,
     add_coverage,
+    add_narrower,
     errors_of_averages,
     errors_of_tapeless,
     scores_of,
@@ -46,13 +49,14 @@ from score_accuracy import (
 from score_cost import cost_per_stage, read_costs
 from score_repeatability import repeatability_of
 from share_sight import share
-from use_intervals import rewrite, rewrite_widening, widening_of
+from use_intervals import BASIS, CALIBRATED_PATTERN, rewrite, rewrite_widening, widening_of
 from variants import AS_IN_A_RUN
 from write_accuracy import Evidence, accuracy_table, front_table, judge
 
 CONFIG = yaml.safe_load(
     (Path(__file__).parents[2] / "benchmarks" / "config.yaml").read_text(encoding="utf-8")
 )
+NOBODY = pd.DataFrame(columns=QUANTILES_COLUMNS)
 RECORDS = {record.name: record for record in load_table().measurements}
 
 
@@ -101,7 +105,8 @@ def measurements() -> pd.DataFrame:
 
 @pytest.fixture
 def errors(measurements: pd.DataFrame, truth: pd.DataFrame, films: pd.DataFrame) -> pd.DataFrame:
-    return add_coverage(errors_of_tapeless(measurements, truth, films, GIVEN), height_sd=0.0)
+    table = add_coverage(errors_of_tapeless(measurements, truth, films, GIVEN), height_sd=0.0)
+    return add_narrower(table, NOBODY)
 
 
 def score(errors: pd.DataFrame, **wanted: str) -> pd.Series:
@@ -245,8 +250,23 @@ def test_the_share_of_true_values_in_the_interval(errors: pd.DataFrame) -> None:
 
 def test_who_was_not_measured_is_not_scored(errors: pd.DataFrame) -> None:
     waist = score(errors, take="front")
-    assert waist["people"] == 1
+    assert (waist["people"], waist["filmed"]) == (1, 2)
     assert waist["bias"] == pytest.approx(0.04)
+
+
+def test_narrower_intervals_are_those_that_rendered_people_need() -> None:
+    """Their relative_sd takes the place of the one given; the spread of the estimates stays."""
+    given = relative_sd_of(load_uncertainty(), "anny", "waist", "girth", "estimated")
+    low, high = interval([0.79, 0.80, 0.81], given)
+    row = {"method": TAPELESS, "adult": "a", "measurement": "waist", "take": "turn"}
+    row |= {"height": NOT_GIVEN, "measured": 0.8, "low": low, "high": high}
+    errors = pd.DataFrame([row | {"true": 0.84}, row | {"true": 0.81}, row | {"take": "front"}])
+    needs = pd.DataFrame([["turn", "estimated", "waist", "girth", 40, 0.02]])
+    table = add_narrower(errors, needs.set_axis(QUANTILES_COLUMNS, axis=1))
+    low, high = interval([0.79, 0.80, 0.81], 0.02)
+    assert table["narrower"].tolist()[:2] == pytest.approx([high - low] * 2)
+    assert table["inside_narrower"].tolist()[:2] == [high >= 0.84, True]
+    assert table["inside_narrower"].isna().tolist() == [False, False, True]
 
 
 def test_coverage_counts_on_heights_that_are_given_wrong() -> None:
@@ -495,7 +515,7 @@ def test_the_check_of_the_turn_is_told_how_much_wider_the_front_is(tmp_path: Pat
 
 
 def evidence(errors: pd.DataFrame, average: pd.DataFrame, truth: pd.DataFrame) -> Evidence:
-    table = pd.concat([errors, errors_of_averages(average, truth)])
+    table = add_narrower(pd.concat([errors, errors_of_averages(average, truth)]), NOBODY)
     empty = pd.DataFrame()
     spans = pd.DataFrame({"measurement": "waist", "video": ["a", "b"], "measured": [0.8, 0.81]})
     return Evidence(
@@ -516,14 +536,17 @@ def test_the_page_says_lengths_in_mm_with_coverage_and_width(
     errors: pd.DataFrame, average: pd.DataFrame, truth: pd.DataFrame
 ) -> None:
     (waist,) = accuracy_table(evidence(errors, average, truth), "turn", GIVEN).splitlines()[2:]
-    assert waist.startswith("| waist | +5 mm | **15 mm** | 1.7 % | 19 mm | 20 mm | 50 % | 50 % |")
+    assert waist.startswith(
+        "| waist | +5 mm | **15 mm** | 1.7 % | 19 mm | 20 mm | 2 of 2 | 50 % (1 to 99) | 50 % |"
+    )
 
 
 def test_the_front_only_is_compared_with_the_turn(
     errors: pd.DataFrame, average: pd.DataFrame, truth: pd.DataFrame
 ) -> None:
     (waist,) = front_table(evidence(errors, average, truth)).splitlines()[2:]
-    assert "| **40 mm** | 5.0 % | 15 mm | 2.7 |" in waist
+    assert "| **40 mm** | 5.0 % | 20 mm | 2.0 |" in waist  # of the one measured in both
+    assert "| 1 of 2 |" in waist
 
 
 def test_missed_targets_are_called_missed(
@@ -534,10 +557,51 @@ def test_missed_targets_are_called_missed(
     assert verdicts["girths: nobody worse than 40 mm"].reached == "waist 20.0 mm"
     front = verdicts["front only: errors at most 1.8 x the turn's"]
     assert front.row()[""] == "**missed**"
-    assert front.reached == "waist 2.7"
-    assert verdicts["turn, height given: every interval covers 92 to 98 %"].is_met is False
-    assert verdicts["turn, height not given: every interval covers 92 to 98 %"].is_met is None
+    assert front.reached == "waist 2.0"
+    assert verdicts["turn, height given: every interval holds 92 to 98 %"].is_met is None
+    assert verdicts["turn, height not given: every interval holds 92 to 98 %"].is_met is None
+    assert verdicts["turn, height given: at least 95 % of people measured"].is_met is True
+    rejected = verdicts["front, height given: at least 95 % of people measured"]
+    assert (rejected.reached, rejected.is_met) == ("1 of 2", False)
     assert verdicts["spans of one recording: waist within 15 mm"].reached == "10 mm over 2 spans"
+
+
+@pytest.mark.parametrize(
+    ("held", "judged", "is_met", "said"),
+    [
+        (57, 60, True, "met"),
+        (40, 40, None, "too few people to tell"),
+        (36, 40, None, "too few people to tell"),
+        (30, 40, False, "**missed**"),
+        (400, 400, False, "**missed**"),
+    ],
+)
+def test_intervals_are_called_unsound_only_where_chance_does_not_explain_it(
+    errors: pd.DataFrame,
+    average: pd.DataFrame,
+    truth: pd.DataFrame,
+    held: int,
+    judged: int,
+    is_met: bool | None,
+    said: str,
+) -> None:
+    found = evidence(errors, average, truth)
+    scores = found.scores.assign(held=held, judged=judged, inside=held / judged)
+    given = scores.assign(
+        measurement="height", held=0, inside=0.0
+    )  # a height given is no measurement
+    verdicts = judge(replace(found, scores=pd.concat([scores, given])), CONFIG)
+    own = next(v for v in verdicts if v.target.startswith("turn, height given: every"))
+    assert (own.is_met, own.row()[""]) == (is_met, said)
+
+
+def test_how_many_people_resolve_the_range_of_the_target() -> None:
+    assert write_accuracy.people_to_tell(CONFIG) == 203
+
+
+def test_how_many_intervals_rest_on_is_read_from_their_table() -> None:
+    basis = BASIS.format(seed=12, people=38) + ", with a known height"
+    assert re.match(CALIBRATED_PATTERN, basis)[1] == "38"  # type: ignore[index]
 
 
 @pytest.fixture(scope="module")
@@ -561,9 +625,15 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     own = own.assign(method=TAPELESS, height=GIVEN, measured=1.01 * own["true"])
     own = own.assign(low=0.98 * own["true"], high=1.04 * own["true"])
     unknown = own[own["take"] == "turn"].assign(height=NOT_GIVEN)
-    errors = add_coverage(pd.concat([own, unknown, errors_of_averages(average, truth)]), 0.005)
+    both = pd.concat([own, unknown]).drop(columns="video")
+    errors = add_coverage(pd.concat([both, errors_of_averages(average, truth)]), 0.005)
+    needs = pd.DataFrame(
+        [["turn", "estimated", name, record.quantity, 40, 0.02] for name, record in RECORDS.items()]
+    ).set_axis(QUANTILES_COLUMNS, axis=1)
+    errors = add_narrower(errors, needs)
     summary = films[["video"]].assign(status="measured", code=None, flags=None)
     summary.loc[0, ["status", "code", "flags"]] = ["rejected", "no_fit", "no_turn;too_far"]
+    summary.loc[2, "flags"] = "loose_clothing"
     measured = own.assign(subject=own["adult"])[["video", "subject", "measurement", "measured"]]
     ablation = own.assign(variant=AS_IN_A_RUN, frames=24)
     tables = {
@@ -588,15 +658,36 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 def test_the_page_is_filled_with_what_a_run_measured(run: dict[str, Path], tmp_path: Path) -> None:
     inputs = {name: path for name, path in run.items() if name != "ablation"}
     template = Path(__file__).parents[2] / "benchmarks" / "pages" / "accuracy.md"
-    write_accuracy.main(inputs, [run["ablation"]], template, tmp_path / "page.md", CONFIG)
+    readme = tmp_path / "README.md"
+    shutil.copy(Path(__file__).parents[2] / "README.md", readme)
+    ablations = [run["ablation"]]
+    write_accuracy.main(inputs, ablations, template, tmp_path / "page.md", readme, CONFIG)
+    assert "| waist | 1.0 % (17 mm) | 1.0 % (17 mm) |" in readme.read_text(encoding="utf-8")
+    assert readme.read_text(encoding="utf-8").count("| waist |") == 1
     page = (tmp_path / "page.md").read_text(encoding="utf-8")
     assert "{" not in page
     assert "nan" not in page
     assert "| waist | +17 mm | **17 mm** | 1.0 % |" in page
     assert "| turn, height given | 4 | 3 | no_fit 1 | no_turn 1, too_far 1 |" in page
-    assert "| they, in clothes 10 mm off the skin | 4 |" in page
+    assert "| they, in clothes 10 mm off the skin | 4 of 4 |" in page
+    assert "| 100 % | 1 of 4 |" in page  # of them, one found to be loose
     assert "spans of one recording: waist within 15 mm | 0 spans measured | not measured |" in page
     assert "recording was not there" in page
+
+
+def test_variants_are_compared_on_videos_that_all_of_them_could_measure() -> None:
+    rows = [
+        {"video": video, "variant": variant, "measurement": "waist", "measured": value}
+        for video, values in {"a": (0.8, 0.9, None), "b": (0.7, None, None)}.items()
+        for variant, value in zip(("as in a run", "4 frames", "nobody"), values, strict=True)
+    ]
+    assert draw_accuracy.paired(pd.DataFrame(rows))["video"].unique().tolist() == ["a"]
+
+
+def test_a_page_without_a_place_for_the_table_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "page.md").write_text("<!-- table -->\n", encoding="utf-8")
+    with pytest.raises(ValueError, match="end of table"):
+        replace_between(tmp_path / "page.md", "table", "new")
 
 
 def test_the_plots_are_drawn(run: dict[str, Path], tmp_path: Path) -> None:

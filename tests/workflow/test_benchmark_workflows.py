@@ -70,11 +70,12 @@ def test_the_page_is_told_which_recording_is_missing_and_where_it_comes_from(
 
 def test_pictures_are_looked_at_once_for_both_fits_and_no_others_are_made(workplace: Path) -> None:
     film(workplace, "evaluation", "turn", "front")
-    for cohort, table in (("calibration", "truth.csv"), ("repeats", "repeatability.csv")):
+    for cohort, table in (("calibration", "quantiles.csv"), ("repeats", "repeatability.csv")):
         folder = workplace / TRIES / cohort
         folder.mkdir()
         (folder / table).touch()
         (folder / "spans.csv").touch()
+        (folder / "truth.csv").touch()
     planned = jobs(plan(workplace, "accuracy.smk", "evaluation"))
     assert planned["tapeless_segment_person"] == planned["tapeless_estimate_shape"] == 4
     assert planned["share_sight"] == planned["unknown_estimate_shape"] == 4
