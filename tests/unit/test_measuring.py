@@ -11,7 +11,7 @@ from scipy.special import ellipe
 from solids import as_body, rod, stack, table_for, together, torus
 
 import measure_landmarks
-from tapeless.anatomy import JOINTS
+from tapeless.anatomy import JOINTS, Rule
 from tapeless.bodies import Body
 from tapeless.definitions import KINDS
 from tapeless.measurements import Measured, load_table, measure
@@ -373,6 +373,49 @@ def test_what_is_not_flagged_is_the_same_with_landmarks_by_rule(
     for name, value in by_rule.values.items():
         if "approximate" not in by_rule.flags.get(name, ()):
             assert value == pytest.approx(of_adult.values[name], rel=1e-6), name
+
+
+def as_smplx(body: Body) -> Body:
+    """A mannequin with the numbers of vertices, landmarks and joints of SMPL-X.
+
+    Vertices that are landmarks lie where the mannequin's are; they and those left over belong to no
+    face.
+    """
+    table = load_table()
+    anatomy = table.topologies["smplx"]
+    places = Subject(body, table.topologies["other"]).places
+    vertices = np.tile(body.vertices[0], (anatomy.vertices, 1))
+    taken: list[int] = []
+    for name, numbers in anatomy.landmarks.items():
+        if not isinstance(numbers, Rule):
+            vertices[list(numbers)] = places.find(name)
+            taken += numbers
+    free = np.setdiff1d(np.arange(anatomy.vertices), taken)[: len(body.vertices)]
+    vertices[free] = body.vertices
+    return replace(
+        body,
+        vertices=vertices,
+        faces=free[body.faces],
+        topology="smplx",
+        posed_vertices=np.empty((0, anatomy.vertices, 3)),
+    )
+
+
+def test_every_measurement_can_be_told_of_a_mannequin_numbered_as_smplx(
+    body: Body, measured: Measured
+) -> None:
+    result = measure(as_smplx(body))
+
+    assert result.values.keys() == measured.values.keys() == set(POWERS)
+    assert {name for name, flags in result.flags.items() if "approximate" in flags} == {
+        "underbust",
+        "natural_waist",
+        "knee",
+        "back_length",
+        "torso_height",
+        "head_height",
+    }
+    assert dict(result.values) == pytest.approx(dict(measured.values), rel=1e-5)
 
 
 LIMITS = {"chest": (3, 4), "waist": (1, 3), "underbust": (1, 2), "neck": (3, 6)} | {
