@@ -33,7 +33,13 @@ OF_ADULTS = {"height": 7.0, "chest": 8.0, "waist": 13.0, "hips": 8.5, "mass": 13
 
 
 def result(
-    video: str, subject: str = "", *, person: int = 1, scale: str = "estimated", **values: float
+    video: str,
+    subject: str = "",
+    *,
+    person: int = 1,
+    scale: str = "estimated",
+    sex: str | None = "female",
+    **values: float,
 ) -> PersonResult:
     verdict = dict.fromkeys(VERDICT_COLUMNS) | {
         "video": video,
@@ -47,7 +53,7 @@ def result(
         name: Statistic(3, *[value] * 7, value * 0.95, value * 1.05, 0.02, "")
         for name, value in values.items()
     }
-    return PersonResult(video, subject, person, verdict, statistics, sex="female")
+    return PersonResult(video, subject, person, verdict, statistics, sex=sex)
 
 
 def rejected(
@@ -148,6 +154,24 @@ def test_what_checks_found_is_counted_with_its_meaning(tmp_path: Path) -> None:
 
     assert "camera_moves The camera does not stand still. 2 a; c" in text
     assert "no_turn=cannot_tell It cannot be told: The person is not seen from the side" in text
+
+
+def test_what_checks_found_is_counted_by_video_and_not_by_subject_again(tmp_path: Path) -> None:
+    text = text_of(page(tmp_path, [rejected("a", subject="Ann", flags="camera_moves")]))
+
+    assert "camera_moves The camera does not stand still. 1 a" in text
+
+
+def test_it_says_what_people_are_compared_without(tmp_path: Path) -> None:
+    def said(**about: str | None) -> str:
+        people = [result(name, name, waist=70.0, height=170.0, **about) for name in "abc"]
+        return text_of(page(tmp_path, people))
+
+    assert "Women are compared with women" in said()
+    assert "Heights were given: what they explain is taken out" in said(scale="known_height")
+    assert "Not everybody's sex stands in the sheet, so that no measurement can pass" in said(
+        sex=None
+    )
 
 
 def test_without_a_second_video_it_says_what_to_do(tmp_path: Path) -> None:
