@@ -1,6 +1,7 @@
 """What pages of the benchmark are made of: tables, numbers as people read them, templates."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,21 @@ share = written("{:.0f} %", 100)
 def among(number: int, all_of_them: int) -> str:
     """How many of how many."""
     return f"{number} of {all_of_them}"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A target, what was reached, and whether that is enough; None, and why, if nobody can tell."""
+
+    target: str
+    reached: str
+    is_met: bool | None
+    otherwise: str = "not measured"
+
+    def row(self) -> dict[str, str]:
+        """The verdict in words."""
+        words = {True: "met", False: "**missed**", None: self.otherwise}
+        return {"target": self.target, "reached": self.reached, "": words[self.is_met]}
 
 
 def replace_between(page: Path, name: str, text: str) -> None:

@@ -1,21 +1,22 @@
 """Times measuring one body: all measurements, from a body file that is loaded already.
 
-`PYTHONPATH=scripts python benchmarks/scripts/time_measuring.py [N]` measures N adults of Anny (8),
-each five times, and prints the median and the slowest, in milliseconds.
+`PYTHONPATH=scripts python benchmarks/scripts/time_measuring.py` measures some adults of Anny, each
+five times, and prints the median and the slowest, in milliseconds, as JSON; or writes it into the
+file that is named after it.
 """
 
-import logging
+import json
 import statistics
 import sys
 import time
+from pathlib import Path
 
 from tapeless.measurements import load_table, measure
 from tapeless.population import draw_adults, rest_body
 
+ADULTS = 8
 REPEATS = 5
 SEED = 5
-
-log = logging.getLogger(__name__)
 
 
 def time_measuring(bodies: int) -> list[float]:
@@ -33,12 +34,19 @@ def time_measuring(bodies: int) -> list[float]:
     return times
 
 
+def main() -> dict[str, float]:
+    """How many measurements, and the median and the longest time of taking them all."""
+    times = time_measuring(ADULTS)
+    return {
+        "measurements": len(load_table().measurements),
+        "median_ms": round(statistics.median(times), 1),
+        "slowest_ms": round(max(times), 1),
+    }
+
+
 if __name__ == "__main__":
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    times = time_measuring(int(sys.argv[1]) if len(sys.argv) > 1 else 8)
-    log.info(
-        "%d measurements of a body: median %.0f ms, slowest %.0f ms",
-        len(load_table().measurements),
-        statistics.median(times),
-        max(times),
-    )
+    times = json.dumps(main(), indent=2) + "\n"
+    if len(sys.argv) > 1:  # libraries may print, too
+        Path(sys.argv[1]).write_text(times, encoding="utf-8")
+    else:
+        sys.stdout.write(times)

@@ -85,8 +85,10 @@ def main(
     prepare_folder(folder, video, height_m, space)
     wall_s = run_workflow(folder, snakefile, cores)
     jobs = read_costs(folder / "results" / "benchmarks")
+    kept = folder / "results" / "videos" / "adult" / "keypoints"
     content = {
         "cores": cores,
+        "frames": len(list(kept.glob("frame_*.json"))),
         "wall_seconds": wall_s,
         "largest_memory_mb": jobs["memory_mb"].max(),
         "stages": dict(zip(jobs["stage"], jobs["seconds"], strict=True)),

@@ -5,7 +5,6 @@ are made anew for every measurement; assumed ones of the scale, and those of oth
 stay. How much more the front only needs than a turn goes into the table of checks.
 """
 
-import io
 import math
 import re
 import textwrap
@@ -29,6 +28,13 @@ COLUMNS = ["shape_backend", "measurement", "scale", "source", "relative_sd", "ba
 BASIS = "measured: calibration cohort seed {seed}, {people} adults"
 CALIBRATED_PATTERN = r"^measured: calibration cohort seed \d+, (\d+) adults"
 """What `BASIS` looks like in the table."""
+
+STATE_MARK = "# now:"
+STATE = (
+    f"{STATE_MARK} `fit` of Anny is measured, on rendered adults; what the scale adds is\n"
+    f"{STATE_MARK} assumed, and so is the spread of statures, the least without a height.\n"
+)
+"""What the table says of itself once intervals were calibrated."""
 
 LEAST_SD = 1e-4
 
@@ -106,20 +112,22 @@ def _what(name: str, scale: str) -> str:
 
 
 def rewrite(path: Path, quantiles: pd.DataFrame, seed: int) -> None:
-    """Makes the backend's rows anew in the table `path`; its comments and other rows stay.
+    """Makes the backend's rows anew in the table `path`; all other lines stay, but for `STATE`.
 
     Rows of kinds of quantities that nothing was measured of stay, too.
     """
-    text = path.read_text(encoding="utf-8")
-    comments = "".join(line for line in text.splitlines(keepends=True) if line.startswith("#"))
-    rows = pd.read_csv(io.StringIO(text), comment="#", keep_default_na=False)
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    comments = [line for line in lines if line.startswith("#") and not line.startswith(STATE_MARK)]
+    _, *own = (line for line in lines if not line.startswith("#"))
+    rows = pd.read_csv(path, comment="#", keep_default_na=False)
     made = pd.DataFrame(make_rows(quantiles, rows, seed), columns=COLUMNS)
     is_other = rows["measurement"].str.startswith("other ")
     is_made = rows["measurement"].isin(made["measurement"]) | ~is_other
-    kept = rows[~((rows["shape_backend"] == BACKEND) & is_made)]
-    table = pd.concat([made, kept])
-    table["relative_sd"] = table["relative_sd"].map("{:.4f}".format)
-    path.write_text(comments + table.to_csv(index=False), encoding="utf-8")
+    is_kept = ~((rows["shape_backend"] == BACKEND) & is_made)
+    kept = [line for line, stays in zip(own, is_kept, strict=True) if stays]
+    made["relative_sd"] = made["relative_sd"].map("{:.4f}".format)
+    text = "".join([*comments, STATE, made.to_csv(index=False), *kept])
+    path.write_text(text, encoding="utf-8")
 
 
 def rewrite_widening(path: Path, factors: Mapping[str, float], basis: str) -> None:

@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 from calibrate_intervals import FRONT, TURN
 from draw_accuracy import paired, with_people
-from page import DASH, among, amount, fill, markdown, percent, replace_between, share, written
+from page import (
+    DASH,
+    Verdict,
+    among,
+    amount,
+    fill,
+    markdown,
+    percent,
+    replace_between,
+    share,
+    written,
+)
 from scipy.stats import betabinom, binomtest
 from score_accuracy import AVERAGE, AVERAGE_OF_SEX, GIVEN, NOT_GIVEN, TAPELESS, given_height_sd
 from use_intervals import BACKEND, CALIBRATED_PATTERN
@@ -134,21 +145,6 @@ def front_table(evidence: Evidence) -> str:
             }
         )
     return markdown(pd.DataFrame(rows))
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """A target, what was reached, and whether that is enough; None, and why, if nobody can tell."""
-
-    target: str
-    reached: str
-    is_met: bool | None
-    otherwise: str = "not measured"
-
-    def row(self) -> dict[str, str]:
-        """The verdict in words."""
-        words = {True: "met", False: "**missed**", None: self.otherwise}
-        return {"target": self.target, "reached": self.reached, "": words[self.is_met]}
 
 
 def judge(evidence: Evidence, config: Mapping[str, Any]) -> list[Verdict]:

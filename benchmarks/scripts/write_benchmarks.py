@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
-from page import fill, markdown, written
+from page import DASH, Verdict, fill, markdown, written
 
 from tapeless import __version__
 from tapeless.logs import job_log
@@ -39,8 +39,30 @@ def format_of(films: pd.DataFrame) -> str:
     return f"{film['seconds']:.0f} s of {size} at {film['frames_per_second']} frames a second"
 
 
+def judge(
+    times: Mapping[str, Any], measuring: Mapping[str, float], wanted: Mapping[str, float]
+) -> list[Verdict]:
+    """The targets of time against what was measured; nothing is, on more cores than they say."""
+    fit_s, cores = times["stages"]["estimate_shape"], times["cores"]
+    slowest = f"median {measuring['median_ms']:.0f} ms, slowest {measuring['slowest_ms']:.0f} ms"
+    return [
+        Verdict(
+            f"fit of one turn within {wanted['fit_s']} s on {wanted['fit_cores']} cores",
+            f"{fit_s:.1f} s of {times['frames']} frames on {cores} cores",
+            fit_s <= wanted["fit_s"] if cores <= wanted["fit_cores"] else None,
+        ),
+        Verdict(f"the same within {wanted['fit_cuda_s']} s on a CUDA device", DASH, None),
+        Verdict(
+            f"{measuring['measurements']} measurements of one body within "
+            f"{wanted['measuring_ms']} ms",
+            slowest,
+            measuring["median_ms"] <= wanted["measuring_ms"],
+        ),
+    ]
+
+
 def fields_of(cost: pd.DataFrame, times: Mapping[str, Any]) -> dict[str, str]:
-    """What the page says, but for the formats of the videos."""
+    """What the page says, but for the formats of the videos, and the targets."""
     seconds = times["essential_seconds"]
     essential, wall = sum(seconds.values()), times["wall_seconds"]
     rows = [(ESSENTIALS[name], f"{value:.1f} s") for name, value in seconds.items()]
@@ -70,12 +92,16 @@ def fields_of(cost: pd.DataFrame, times: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
-def main(inputs: Mapping[str, Path], page: Path) -> None:
+def main(inputs: Mapping[str, Path], page: Path, wanted: Mapping[str, float]) -> None:
     """Writes `page`."""
     cost, films, film = (pd.read_csv(inputs[name]) for name in ("cost", "films", "film"))
-    times = json.loads(inputs["times"].read_text(encoding="utf-8"))
+    times, measuring = (
+        json.loads(inputs[name].read_text(encoding="utf-8")) for name in ("times", "measuring")
+    )
     fields = fields_of(cost, times)
     fields |= {"format": format_of(films), "long_format": format_of(film)}
+    verdicts = judge(times, measuring, wanted)
+    fields["targets"] = markdown(pd.DataFrame(verdict.row() for verdict in verdicts))
     fill(inputs["template"], page, fields)
 
 
@@ -84,4 +110,5 @@ if __name__ == "__main__":
         main(
             {name: Path(path) for name, path in snakemake.input.items()},
             Path(snakemake.output.page),
+            snakemake.params.wanted,
         )

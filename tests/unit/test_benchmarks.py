@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "scripts"))
 
 import draw_accuracy
 import write_accuracy
+import write_benchmarks
 from ablate_fit import evenly, with_exact_outlines
 from calibrate_intervals import QUANTILES_COLUMNS, needed_sd, quantile, quantiles_of, read_needs
 from film_adult import vary
@@ -49,7 +50,7 @@ from score_accuracy import (
 from score_cost import cost_per_stage, read_costs
 from score_repeatability import repeatability_of
 from share_sight import share
-from use_intervals import BASIS, CALIBRATED_PATTERN, rewrite, rewrite_widening, widening_of
+from use_intervals import BASIS, CALIBRATED_PATTERN, STATE, rewrite, rewrite_widening, widening_of
 from variants import AS_IN_A_RUN
 from write_accuracy import Evidence, accuracy_table, front_table, judge
 
@@ -405,21 +406,23 @@ def test_measured_rows_are_made_anew_and_the_others_kept(
 ) -> None:
     path = tmp_path / "uncertainty.csv"
     path.write_text(
-        "# where from\nshape_backend,measurement,scale,source,relative_sd,basis\n"
+        "# where from\n# now: assumed\nshape_backend,measurement,scale,source,relative_sd,basis\n"
         "anny,waist,known_height,fit,0.5,old\n"
         "anny,other length,known_height,given height,0.005,assumed\n"
         "anny,other length,known_object,known object,0.02,assumed\n"
         "anny,other length,estimated,stature of adults,0.03,assumed\n"
         "anny,other area,known_height,fit,0.3,of no measured kind\n"
-        "shapy,waist,known_height,fit,0.08,published\n",
+        'shapy,waist,known_height,fit,0.08,"published"\n',
         encoding="utf-8",
     )
 
     rewrite(path, quantiles, seed=12)
 
-    assert path.read_text(encoding="utf-8").startswith("# where from\n")
+    assert path.read_text(encoding="utf-8").startswith(f"# where from\n{STATE}shape_backend,")
+    assert path.read_text(encoding="utf-8").endswith(
+        'shapy,waist,known_height,fit,0.08,"published"\n'
+    )
     known = load_uncertainty(path)
-    assert known["shapy", "waist", "known_height"] == 0.08
     assert known["anny", "other area", "known_height"] == 0.3
     assert known["anny", "waist", "known_height"] == pytest.approx(
         math.hypot(0.01, 0.005), abs=2e-4
@@ -461,7 +464,7 @@ def test_without_a_height_nobody_is_surer_than_the_spread_of_statures_allows(
     known = load_uncertainty(path)
     assert known["anny", "waist", "estimated"] == pytest.approx(waist, abs=2e-4)
     assert known["anny", "mass", "estimated"] == pytest.approx(mass, abs=2e-4)
-    bases = pd.read_csv(path).set_index(["measurement", "source"])["basis"]
+    bases = pd.read_csv(path, comment="#").set_index(["measurement", "source"])["basis"]
     assert bases["waist", "stature of adults"] == "assumed: 1 x that of lengths"
     assert "with a known height; without one, 4.0 % in all" in bases["waist", "fit"]
 
@@ -704,6 +707,15 @@ def test_errors_have_the_unit_of_their_measurement() -> None:
 
 def test_a_markdown_table() -> None:
     assert markdown(pd.DataFrame({"a": ["1"], "b": ["2"]})) == "| a | b |\n| --- | --- |\n| 1 | 2 |"
+
+
+@pytest.mark.parametrize(("cores", "said"), [(2, "met"), (8, "not measured")])
+def test_times_are_judged_on_as_many_cores_as_the_target_says(cores: int, said: str) -> None:
+    times = {"cores": cores, "frames": 24, "stages": {"estimate_shape": 15.6}}
+    measuring = {"measurements": 31, "median_ms": 120.0, "slowest_ms": 130.0}
+    rows = [v.row() for v in write_benchmarks.judge(times, measuring, CONFIG["cost"])]
+    assert [row[""] for row in rows] == [said, "not measured", "**missed**"]
+    assert rows[0]["reached"] == f"15.6 s of 24 frames on {cores} cores"
 
 
 def test_costs_are_read_from_what_snakemake_writes(tmp_path: Path) -> None:

@@ -120,6 +120,7 @@ def test_time_and_memory_are_measured_on_people_of_their_own(workplace: Path) ->
     planned = jobs(plan(workplace, "Snakefile", "evaluation"))
     assert planned["tapeless_estimate_shape"] == planned["tapeless_draw_video"] == 2
     assert planned["time_one_video"] == planned["write_benchmarks"] == 1
+    assert planned["time_measuring"] == 1
 
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "accuracy.smk"])
