@@ -41,9 +41,10 @@ bench: setup ## measure time and memory (ten minutes)
 	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES) --config cohort=speed
 	$(BIN)/snakemake --snakefile benchmarks/Snakefile --cores $(CORES)
 
-# A run that was interrupted goes on where it was. ADULTS=4 takes fewer people of every cohort, to try.
+# A run that was interrupted goes on where it was. ADULTS=4 takes fewer people of every cohort, to try, in a folder of
+# its own. TAPELESS_RECORDING=walk.mp4 is the recording of a real person, see benchmarks/config.yaml.
 COHORTS := calibration repeats evaluation
-bench-accuracy: setup ## measure accuracy and coverage, and set the width of intervals (an hour)
+bench-accuracy: setup ## measure accuracy and coverage, and set the width of intervals (75 minutes)
 	@for cohort in $(COHORTS); do for part in cohort accuracy; do \
 	  $(BIN)/snakemake --snakefile benchmarks/$$part.smk --cores $(CORES) \
 	    --config cohort=$$cohort $(if $(ADULTS),adults=$(ADULTS)) || exit; \

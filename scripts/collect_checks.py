@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tapeless.checks import FINDING_COLUMNS
 from tapeless.logs import job_log
-from tapeless.reports import write_table
+from tapeless.writing import write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -21,14 +21,9 @@ from tapeless.cohort import (
 )
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
-from tapeless.reports import (
-    measurement_rows,
-    read_results,
-    summary_columns,
-    summary_row,
-    write_table,
-)
+from tapeless.reports import measurement_rows, read_results, summary_columns, summary_row
 from tapeless.statistics import STATISTICS_COLUMNS
+from tapeless.writing import write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

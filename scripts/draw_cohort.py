@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from tapeless.cohort_page import read_table, write_page
 from tapeless.logs import job_log
-from tapeless.reports import write_text
+from tapeless.writing import write_text
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -15,9 +15,9 @@ from tapeless.bodies import Body, InvalidBodyError
 from tapeless.logs import job_log
 from tapeless.measurements import Measured, Table, load_table, measure
 from tapeless.people import run_people_stage
-from tapeless.reports import write_table
 from tapeless.shapy_landmarks import Landmark, load_landmarks
 from tapeless.shapy_measurements import TOPOLOGY, measure_as_shapy
+from tapeless.writing import write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -19,8 +19,8 @@ from tapeless.logs import job_log
 from tapeless.measurements import load_table
 from tapeless.outcomes import Outcome
 from tapeless.people import MAIN_PERSON, people_of, rows_of_person
-from tapeless.reports import write_json, write_table
 from tapeless.statistics import STATISTICS_COLUMNS, scale_of, summarize
+from tapeless.writing import write_json, write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

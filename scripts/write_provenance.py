@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import tapeless
 from tapeless.logs import job_log
 from tapeless.provenance import PACKAGES, describe_run
-from tapeless.reports import write_json
+from tapeless.writing import write_json
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake

@@ -23,6 +23,7 @@ from tapeless.images import write_image
 from tapeless.intervals import interval, load_uncertainty, relative_sd_of
 from tapeless.measurements import load_table
 from tapeless.shape.anny import Frame
+from tapeless.sources import find_sources
 from tapeless.synthetic import Shot
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "benchmarks" / "scripts"))
@@ -57,6 +58,7 @@ from write_accuracy import Evidence, accuracy_table, front_table, judge
 CONFIG = yaml.safe_load(
     (Path(__file__).parents[2] / "benchmarks" / "config.yaml").read_text(encoding="utf-8")
 )
+LIBRARY = Path(__file__).parents[2] / "scripts"
 NOBODY = pd.DataFrame(columns=QUANTILES_COLUMNS)
 RECORDS = {record.name: record for record in load_table().measurements}
 
@@ -496,6 +498,13 @@ def test_needs_are_those_of_videos_as_the_intervals_are_used(
     used = needs.groupby("measurement")[["adult", "take"]].apply(lambda t: t.to_numpy().tolist())
     assert used["waist"] == [["adult_01", "turn"], ["adult_01", "front"]]
     assert used["height"] == [["adult_01", "turn"], ["adult_02", "turn"], ["adult_01", "front"]]
+
+
+@pytest.mark.parametrize("script", ["measure_bodies", "estimate_shape_anny", "segment_person"])
+def test_what_calibration_writes_into_the_library_starts_no_measuring_again(script: str) -> None:
+    sources = {path.name for path in find_sources(LIBRARY / f"{script}.py")}
+    assert "bodies.py" in sources or "silhouettes.py" in sources
+    assert not sources & {"uncertainty.csv", "checks.yaml"}
 
 
 def test_the_check_of_the_turn_is_told_how_much_wider_the_front_is(tmp_path: Path) -> None:

@@ -18,14 +18,8 @@ from tapeless.cohort import (
     subject_row,
 )
 from tapeless.measurements import load_table
-from tapeless.reports import (
-    VERDICT_COLUMNS,
-    PersonResult,
-    Statistic,
-    summary_columns,
-    summary_row,
-    write_table,
-)
+from tapeless.reports import VERDICT_COLUMNS, PersonResult, Statistic, summary_columns, summary_row
+from tapeless.writing import write_table
 
 HOSTILE = "<script>alert(1)</script>\"&'{{ 7 * 7 }}"
 USUAL = {"height": 170.0, "chest": 98.0, "waist": 90.0, "hips": 106.0, "mass": 72.0}

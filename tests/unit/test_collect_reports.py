@@ -25,8 +25,8 @@ from tapeless.checks import Finding, added_sd, load_checks, write_checks
 from tapeless.measurements import Measured, load_table
 from tapeless.outcomes import Outcome
 from tapeless.people import person_folder
-from tapeless.reports import safe_text, write_table
 from tapeless.shapy_landmarks import InvalidLandmarksError
+from tapeless.writing import safe_text, write_table
 
 # columns as users know them
 SUMMARY = (
