@@ -1,15 +1,15 @@
 """Collects the checks of all videos into one table.
 
-Reads the checks of every video; writes them, each row with the video it is about. Videos are in the
-order in which they are given, so that the same results give the same file.
+Reads the checks of every video; writes them, each row with the video it is about. Videos are sorted
+by id, so that the same results give the same file.
 """
 
-import csv
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tapeless.checks import FINDING_COLUMNS
+from tapeless.checks import FINDING_COLUMNS, read_checks
 from tapeless.logs import job_log
 from tapeless.writing import write_table
 
@@ -19,10 +19,11 @@ if TYPE_CHECKING:
 
 def main(checks: Mapping[str, Path], table: Path) -> None:
     """Collects the checks of all videos, by their ids."""
-    rows = []
-    for video, path in sorted(checks.items()):
-        with path.open(newline="", encoding="utf-8") as stream:
-            rows += [{"video": video, **row} for row in csv.DictReader(stream)]
+    rows = [
+        {"video": video, **asdict(finding)}
+        for video, path in sorted(checks.items())
+        for finding in read_checks(path)
+    ]
     write_table(table, ("video", *FINDING_COLUMNS), rows)
 
 

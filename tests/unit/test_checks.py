@@ -14,6 +14,7 @@ import yaml
 from numpy.typing import NDArray
 from puppets import SIZE, standing, without
 
+import collect_checks
 from tapeless.bodies import Body
 from tapeless.checks import (
     Finding,
@@ -154,6 +155,13 @@ def test_findings_are_read_as_they_were_written(tmp_path: Path) -> None:
     findings = [finding("no_turn"), finding("camera_moves", "cannot_tell", person=None)]
     write_checks(tmp_path / "checks.csv", findings)
     assert read_checks(tmp_path / "checks.csv") == findings
+
+
+def test_numbers_below_zero_stay_numbers_in_the_table_of_all_videos(tmp_path: Path) -> None:
+    """In text, a minus is disarmed, as a spreadsheet may take it for a formula."""
+    write_checks(tmp_path / "checks.csv", [replace(finding("loose_clothing"), value=-5.8)])
+    collect_checks.main({"walk": tmp_path / "checks.csv"}, tmp_path / "all.csv")
+    assert pd.read_csv(tmp_path / "all.csv")["value"].tolist() == [-5.8]
 
 
 def test_what_is_about_the_whole_video_is_about_everybody_in_it() -> None:
