@@ -72,10 +72,10 @@ def test_each_has_their_own_numbers(
 ) -> None:
     row = rows_of(crossing.results / "summary.csv")[person - 1]
     own, others = truths[person - 1], truths[2 - person]
-    for name in ("waist", "mass"):
-        value = float(row[f"{name}_{'kg' if name == 'mass' else 'cm'}"])
-        value /= 1 if name == "mass" else 100
-        assert abs(value - own[name]) < 0.4 * abs(others[name] - own[name]), name
+    for name, column, unit in (("waist", "waist_cm", 100), ("mass", "mass_kg", 1)):
+        value, low, high = (float(row[column + end]) / unit for end in ("", "_low", "_high"))
+        assert abs(value - own[name]) < abs(value - others[name]), name
+        assert low < own[name] < high, name
 
 
 def test_no_frame_is_used_in_which_they_touch(crossing: Project) -> None:
