@@ -36,10 +36,18 @@ RADIUS_M = 0.16
 REASON = "Only 2 of 3 sampled frames are fit to measure; 6 needed. Film one person, head to feet."
 
 
+NUMBERS = [("waist", "cm", 80.12, 77.0, 83.9), ("mass", "kg", 70.0, 66.0, 74.0)]
+
+
 @pytest.fixture(scope="session")
 def body() -> Body:
-    """A cylinder with the number of vertices and the joints of Anny, seen in three frames."""
-    vertices, faces = stack(np.linspace(0, 1.8, 108), RADIUS_M, RADIUS_M, corners=127)
+    """A cylinder with the number of vertices and the joints of Anny, seen in three frames.
+
+    Its rings lie such that those with Anny's navel and bust are above the one with the crotch.
+    """
+    heights_m = np.interp(np.arange(108), [0, 14, 30, 36, 107], [1.8, 1.7, 1.0, 0.85, 0])
+    vertices, faces = stack(heights_m, RADIUS_M, RADIUS_M, corners=127)
+    faces = faces[:, ::-1]
     anatomy = load_table().topologies["anny"]
     joints = {name: (0.0, 1.0, 0.0) for chain in anatomy.trunk for name in chain}
     for side, chain in zip((-1, 1), anatomy.arms, strict=True):
@@ -115,7 +123,9 @@ class VideoFolder:
              "code": code or "", "reason": reason or ""}
         )  # fmt: skip
 
-    def finish(self, *, video="lena", subject="", code=None, reason=None, numbers=()) -> None:
+    def finish(
+        self, *, video="lena", subject="", code=None, reason=None, numbers=(), flags=()
+    ) -> None:
         with self.inputs.keypoints_table.open("w", newline="") as file:
             columns = ["frame", "person", "time_s", "verdict", "code", "reason"]
             writer = csv.DictWriter(file, columns)
@@ -132,6 +142,7 @@ class VideoFolder:
         person = {
             "person": 1, "outcome": "rejected" if code else "ok", "code": code, "reason": reason,
             "frames_used": 2, "estimates": 1, "scale": None if code else "known_height",
+            "flags": list(flags),
         }  # fmt: skip
         whole = verdict | person | {"people": [person]}
         self.inputs.outcome.write_text(json.dumps(whole), encoding="utf-8")
@@ -183,7 +194,7 @@ def measured(folder, body) -> VideoFolder:
     folder.add_frame()
     folder.add_frame(code="blurred", reason="The frame is blurred beyond use.")
     body.save(folder.inputs.bodies / "estimate_1.npz")
-    folder.finish(numbers=[("waist", "cm", 80.12, 77.0, 83.9), ("mass", "kg", 70.0, 66.0, 74.0)])
+    folder.finish(numbers=NUMBERS)
     return folder
 
 
@@ -205,6 +216,16 @@ def test_a_measured_video_tells_its_numbers_and_what_they_rest_on(measured) -> N
     assert facts["frames"] == "3 sampled, 2 used"
     assert facts["body"] == "anny 0.0"
     assert "height" in facts["scale"]
+
+
+def test_what_checks_found_stands_beside_the_numbers(measured) -> None:
+    assert "flags" not in dict(measured.contents().facts)
+    plain = measured.draw()
+
+    measured.finish(numbers=NUMBERS, flags=["no_turn", "loose_clothing"])
+
+    assert dict(measured.contents().facts)["flags"] == "no_turn, loose_clothing"
+    assert ink(measured.draw()) > ink(plain)
 
 
 def test_frames_come_in_time_order_with_their_verdicts(measured) -> None:
@@ -495,6 +516,11 @@ def test_tapes_lie_around_the_body_where_it_was_measured(body) -> None:
         assert cv2.arcLength(hull, closed=True) == pytest.approx(measured_m[name], rel=1e-4)
         assert np.ptp(tape[:, 1]) == 0
         assert np.hypot(tape[:, 0], tape[:, 2]) == pytest.approx(RADIUS_M, abs=1e-3)
+
+
+def test_a_tape_that_cannot_be_laid_is_not_drawn(body) -> None:
+    upside_down = replace(body, vertices=body.vertices * [1, -1, 1] + [0, 1.8, 0])
+    assert "waist" not in tapes_around(upside_down)
 
 
 # text

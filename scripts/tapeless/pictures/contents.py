@@ -152,6 +152,8 @@ def _facts(verdict: Mapping[str, Any], bodies: Sequence[Body]) -> Iterator[tuple
         yield "body", str(shape)
     if scale := verdict.get("scale"):
         yield "scale", _SCALES[str(scale)]
+    if flags := verdict.get("flags"):
+        yield "flags", ", ".join(flags)
 
 
 def _numbers(statistics: Path, person: int) -> Iterator[Number]:

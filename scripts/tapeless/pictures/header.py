@@ -101,7 +101,7 @@ def _draw_story(contents: Contents, width: int) -> Image.Image:
     for label, value in contents.facts:
         face = font(20)
         column.draw.text((0, column.y), label, font=face, fill=MUTED)
-        column.write(value, face, INK, left=130, leading=1.8)
+        column.write(value, face, INK, left=130, max_lines=4, leading=1.8)
     return column.finish()
 
 

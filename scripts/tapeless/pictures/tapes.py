@@ -13,8 +13,8 @@ SHOWN = ("chest", "waist", "hips")
 
 
 def tapes_around(body: Body, table: Table | None = None) -> dict[str, Floats]:
-    """For each tape of `SHOWN`, points (N, 3) on the body along it, metres."""
+    """For each tape of `SHOWN` that could be laid, points (N, 3) on the body along it, metres."""
     table = table or load_table()
     shown = tuple(record for record in table.measurements if record.name in SHOWN)
     lines = measure(body, replace(table, measurements=shown)).lines
-    return {name: lines[name][0] for name in SHOWN}
+    return {name: lines[name][0] for name in SHOWN if name in lines}
