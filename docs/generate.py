@@ -54,9 +54,6 @@ CUSTOM_KEYS = (
 def measurements_page(table: Table) -> str:
     """The page that defines every measurement."""
     sections = "\n".join(_section(record, picture=True) for record in table.measurements)
-    shapy_sections = "\n".join(_section(record) for record in table.shapy_measurements)
-    places = "\n".join(_places(name, anatomy) for name, anatomy in table.topologies.items())
-    adults, by_rule = _by_rule(BY_RULE_FILE)
     flags = _markdown_table(("flag", "meaning"), [(f"`{n}`", text) for n, text in FLAGS.items()])
     return f"""{NOTICE.format(source="scripts/tapeless/data/measurements.yaml")}
 
@@ -99,7 +96,12 @@ a video's estimates, and in the reports when at least half of the estimates have
 {flags}
 
 {sections}
-## SHAPY's own
+{_shapy_measurements(table)}{_own_measurements()}{_landmarks(table)}"""
+
+
+def _shapy_measurements(table: Table) -> str:
+    sections = "\n".join(_section(record) for record in table.shapy_measurements)
+    return f"""## SHAPY's own
 
 On the bodies of `shape.backend: shapy`, the five numbers that SHAPY itself gives are reported as
 well, if your download has its landmark files (`utility_files/measurements/` below
@@ -114,8 +116,12 @@ and `IW_p` are keys of its file `measurement_defitions.yaml`, which name the lan
 waist and hips; `smplx_measurements.yaml` says where these are. Both are read when bodies are
 measured, and not shipped.
 
-{shapy_sections}
-## Your own
+{sections}
+"""
+
+
+def _own_measurements() -> str:
+    return f"""## Your own
 
 `measurements.custom` of the configuration is a list of records. Each becomes a column of all
 reports, with an interval as wide as that of other measurements of its quantity.
@@ -154,7 +160,13 @@ A mistake in a record is reported before anything runs. The name of a record, an
 it makes in any table, must be its own: `waist_contour` is refused, as the raw contour of `waist`
 has its column, and so is what begins with `shapy_`.
 
-## Landmarks
+"""
+
+
+def _landmarks(table: Table) -> str:
+    places = "\n".join(_places(name, anatomy) for name, anatomy in table.topologies.items())
+    adults, by_rule = _by_rule(BY_RULE_FILE)
+    return f"""## Landmarks
 
 Vertex numbers on each body model; of several vertices the mean is taken. Where a model has no
 vertex for a landmark, a rule finds it from joints and geometry. Of some landmarks the rule is the

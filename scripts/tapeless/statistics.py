@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 
 import pandas as pd
 
@@ -72,29 +72,32 @@ def summarize(
         # A body may lack what even one of `MAIN` rests on.
         found = estimates.get(record.si_column, pd.Series(dtype=float))
         values = found.dropna() * record.unit.factor
-        relative_sd = relative_sd_of(
-            uncertainty, shape_backend, record.name, record.quantity, scale
+        own_sd, usual_sd = (
+            relative_sd_of(uncertainty, backend, record.name, record.quantity, of_scale)
+            for backend, of_scale in ((shape_backend, scale), (_USUAL_BACKEND, _USUAL_SCALE))
         )
-        usual_sd = relative_sd_of(
-            uncertainty, _USUAL_BACKEND, record.name, record.quantity, _USUAL_SCALE
-        )
-        relative_sd = math.hypot(relative_sd, added_sd(record, usual_sd))
-        low, high = math.nan, math.nan
-        if len(values):
-            low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)
-        rows.append(
-            {
-                "measurement": record.name,
-                "unit": record.unit.report,
-                **values.describe().to_dict(),
-                "low": low,
-                "high": high,
-                "common_relative_sd": relative_sd,
-                "definition": record.definition,
-                "flags": ";".join(flags.get(record.name, ())),
-            }
-        )
+        relative_sd = math.hypot(own_sd, added_sd(record, usual_sd))
+        row = _describe(record, values, relative_sd, are_independent=are_independent)
+        rows.append(row | {"flags": ";".join(flags.get(record.name, ()))})
     return pd.DataFrame(rows, columns=columns).astype({"count": int})
+
+
+def _describe(
+    record: Measurement, values: pd.Series[float], relative_sd: float, *, are_independent: bool
+) -> dict[Hashable, object]:
+    """The row of one measurement but for its flags; `values` are in the unit of the reports."""
+    low, high = math.nan, math.nan
+    if len(values):
+        low, high = interval(values.tolist(), relative_sd, are_independent=are_independent)
+    return {
+        "measurement": record.name,
+        "unit": record.unit.report,
+        **values.describe().to_dict(),
+        "low": low,
+        "high": high,
+        "common_relative_sd": relative_sd,
+        "definition": record.definition,
+    }
 
 
 def _common_flags(flags: pd.Series[str]) -> dict[str, list[str]]:
