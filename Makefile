@@ -5,7 +5,7 @@ CORES ?= $(shell nproc)
 BIN := .venv/bin
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-dev test lint format bench bench-accuracy lock
+.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -15,6 +15,9 @@ demo: setup ## measure two rendered people of known measurements, and an empty r
 
 setup: ## install what running needs (TORCH=cuda for NVIDIA cards)
 	@tools/setup
+
+setup-cluster: ## and what Slurm, Kubernetes and S3 need (docs/slurm.md)
+	@tools/setup cluster
 
 setup-dev: ## and what tests and checks need
 	@tools/setup dev
@@ -52,7 +55,7 @@ bench-accuracy: setup ## measure accuracy and coverage, and set the width of int
 	$(BIN)/python docs/generate.py # docs/checks.md says how much wider intervals without a turn are
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
-	  --custom-compile-command "make lock" --no-emit-package torch requirements.in -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
-	  --custom-compile-command "make lock" --no-emit-package torch requirements-dev.in -o requirements-dev.lock
+	for set in "" -cluster -dev; do \
+	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
+	    --custom-compile-command "make lock" --no-emit-package torch requirements$$set.in -o requirements$$set.lock || exit; \
+	done
