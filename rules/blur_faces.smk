@@ -2,8 +2,6 @@ rule blur_faces:
     input:
         frames="<results>/videos/{video}/frames",
         pose="<results>/videos/{video}/pose",
-        sources=sources_of("blur_faces.py"),
-        packages=packages_of("mediapipe"),
     output:
         pictures=directory("<results>/videos/{video}/pictures"),
     log:
@@ -18,6 +16,8 @@ rule blur_faces:
         mem_mb=1500,
         runtime="30m",
     params:
+        sources=sources_of("blur_faces.py"),
+        packages=packages_of("mediapipe"),
         blur_faces=config["blur_faces"],
     message:
         "Hiding faces in the pictures of {wildcards.video}"

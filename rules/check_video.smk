@@ -12,7 +12,6 @@ rule check_video:
             then="<resources>/anny_shape_space.npz",
             otherwise=[],
         ),
-        sources=sources_of("check_video.py"),
     output:
         checks="<results>/videos/{video}/checks.csv",
     log:
@@ -26,6 +25,7 @@ rule check_video:
         mem_mb=1000,
         runtime="10m",
     params:
+        sources=sources_of("check_video.py"),
         rejecting=config["checks"]["reject"],
     message:
         "Checking whether the numbers of {wildcards.video} are to be believed"
@@ -36,7 +36,6 @@ rule check_video:
 rule collect_checks:
     input:
         checks=of_every_video("<results>/videos/{video}/checks.csv"),
-        sources=sources_of("collect_checks.py"),
     output:
         checks=report(
             update("<results>/checks.csv"),
@@ -52,6 +51,7 @@ rule collect_checks:
         mem_mb=1000,
         runtime="10m",
     params:
+        sources=sources_of("collect_checks.py"),
         videos=list(VIDEOS),
     message:
         "Collecting the checks of all videos"

@@ -7,7 +7,6 @@ rule collect_reports:
     input:
         statistics=of_every_video("<results>/videos/{video}/statistics.csv"),
         outcome=of_every_video("<results>/videos/{video}/outcome.json"),
-        sources=sources_of("collect_reports.py"),
     output:
         summary=report(
             update("<results>/summary.csv"),
@@ -41,6 +40,7 @@ rule collect_reports:
         mem_mb=1000,
         runtime="10m",
     params:
+        sources=sources_of("collect_reports.py"),
         custom=config["measurements"]["custom"],
     message:
         "Collecting the reports of all videos"
@@ -51,7 +51,6 @@ rule collect_reports:
 rule write_provenance:
     input:
         summary="<results>/summary.csv",
-        sources=sources_of("write_provenance.py"),
     output:
         provenance=update("<results>/provenance.json"),
     log:
@@ -59,6 +58,7 @@ rule write_provenance:
     conda:
         "../envs/measure.yaml"
     params:
+        sources=sources_of("write_provenance.py"),
         config=hide_secrets(config),
         ingredients=lambda wildcards: describe_needs(config),
         has_cards=any(needs.card for needs in find_needs(config).values()),

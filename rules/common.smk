@@ -21,7 +21,7 @@ from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
 from tapeless.logs import find_failures
 from tapeless.needs import find_image_faults
 from tapeless.runs import AnotherRunError, take_folder
-from tapeless.sources import find_sources
+from tapeless.sources import digest_files, find_sources
 from tapeless.videosheet import read_videos
 from tapeless.words import counted
 
@@ -112,7 +112,16 @@ def given_for_video(name, group):
 
 
 def sources_of(script):
-    """The library files behind a script, as inputs, so that editing one reruns what needs it.
+    """A digest of the library files behind a script, as a parameter, so that editing one reruns
+    what needs it.
+
+    The files themselves, as inputs, would be six of every seven files that a plan has to look at.
+    """
+    return digest_files(find_sources(SCRIPTS / script), SCRIPTS)
+
+
+def source_files_of(script):
+    """The same as inputs, for what is made once.
 
     Not by workflow.source_path(): its entries have other names in each run, so that Snakemake
     cannot tell by its checksums that a file was saved, or a branch changed, and all is as before.
@@ -121,8 +130,8 @@ def sources_of(script):
 
 
 def packages_of(environment):
-    """The file with an environment's versions, as an input: another detector, other numbers."""
-    return local(os.path.relpath(SCRIPTS.parent / "envs" / f"{environment}.yaml"))
+    """A digest of an environment's versions, as a parameter: another detector, other numbers."""
+    return digest_files([SCRIPTS.parent / "envs" / f"{environment}.yaml"], SCRIPTS.parent)
 
 
 RUN_STARTED_S = time.time()

@@ -3,7 +3,6 @@ rule draw_cohort:
         summary="<results>/summary.csv",
         subjects="<results>/subjects.csv",
         repeatability="<results>/repeatability.csv",
-        sources=sources_of("draw_cohort.py"),
     output:
         page=report(
             update("<results>/cohort.html"),
@@ -18,6 +17,8 @@ rule draw_cohort:
     resources:
         mem_mb=1000,
         runtime="10m",
+    params:
+        sources=sources_of("draw_cohort.py"),
     message:
         "Drawing the page on all people"
     script:

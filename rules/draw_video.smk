@@ -8,7 +8,6 @@ rule draw_video:
         bodies="<results>/videos/{video}/bodies",
         statistics="<results>/videos/{video}/statistics.csv",
         outcome="<results>/videos/{video}/outcome.json",
-        sources=sources_of("draw_video.py"),
     output:
         sheet=report(
             "<results>/videos/{video}/sheet.png",
@@ -26,6 +25,8 @@ rule draw_video:
     resources:
         mem_mb=1500,
         runtime="10m",
+    params:
+        sources=sources_of("draw_video.py"),
     message:
         "Drawing the contact sheet of {wildcards.video}"
     script:

@@ -12,7 +12,6 @@ rule measure_bodies:
             ),
             otherwise=[],
         ),
-        sources=sources_of("measure_bodies.py"),
     output:
         measurements=directory("<results>/videos/{video}/measurements"),
         measurements_table="<results>/videos/{video}/measurements.csv",
@@ -27,6 +26,7 @@ rule measure_bodies:
         mem_mb=1000,
         runtime="10m",
     params:
+        sources=sources_of("measure_bodies.py"),
         custom=config["measurements"]["custom"],
         contours=config["measurements"]["contours"],
     message:

@@ -1,8 +1,6 @@
 rule estimate_pose:
     input:
         frames="<results>/videos/{video}/frames",
-        sources=sources_of("estimate_pose_mediapipe.py"),
-        packages=packages_of("mediapipe"),
     output:
         pose=directory("<results>/videos/{video}/pose"),
     log:
@@ -17,6 +15,8 @@ rule estimate_pose:
         mem_mb=1500,
         runtime="30m",
     params:
+        sources=sources_of("estimate_pose_mediapipe.py"),
+        packages=packages_of("mediapipe"),
         min_visibility=config["pose"]["min_visibility"],
         people=config["people"],
     message:

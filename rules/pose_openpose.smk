@@ -7,8 +7,6 @@ OPENPOSE = config["pose"]["openpose"]
 rule estimate_pose:
     input:
         frames="<results>/videos/{video}/frames",
-        sources=sources_of("estimate_pose_openpose.py"),
-        packages=packages_of("containers"),
     output:
         pose=directory("<results>/videos/{video}/pose"),
     log:
@@ -25,6 +23,8 @@ rule estimate_pose:
         mem_mb=config["containers"]["memory_mb"],
         runtime=f"{config['containers']['time_limit_minutes'] + 10:.0f}m",
     params:
+        sources=sources_of("estimate_pose_openpose.py"),
+        packages=packages_of("containers"),
         image=pinned_digest("openpose", config["containers"]),
         weights=checksums_of_openpose(Path(OPENPOSE["models"]).expanduser(), OPENPOSE),
         min_confidence=OPENPOSE["min_confidence"],

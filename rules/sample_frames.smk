@@ -10,7 +10,6 @@ if config["sampling"]["ffmpeg"] == "container":
 rule sample_frames:
     input:
         video=declared_video,
-        sources=sources_of("sample_frames.py"),
     output:
         frames=directory("<results>/videos/{video}/frames"),
         frames_table="<results>/videos/{video}/frames.csv",
@@ -29,6 +28,7 @@ rule sample_frames:
         gpu=int(config["sampling"]["hwaccel"] == "cuda"),
     params:
         **IMAGE_OF_FFMPEG,
+        sources=sources_of("sample_frames.py"),
         path=of_video("path"),
         content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],

@@ -2,8 +2,6 @@ rule segment_person:
     input:
         frames="<results>/videos/{video}/frames",
         keypoints="<results>/videos/{video}/keypoints",
-        sources=sources_of("segment_person.py"),
-        packages=packages_of("mediapipe"),
     output:
         silhouettes=directory("<results>/videos/{video}/silhouettes"),
     log:
@@ -17,6 +15,9 @@ rule segment_person:
     resources:
         mem_mb=1500,
         runtime="30m",
+    params:
+        sources=sources_of("segment_person.py"),
+        packages=packages_of("mediapipe"),
     message:
         "Cutting out the person in {wildcards.video}"
     script:

@@ -3,7 +3,6 @@ rule select_keypoints:
         frames="<results>/videos/{video}/frames",
         frames_table="<results>/videos/{video}/frames.csv",
         pose="<results>/videos/{video}/pose",
-        sources=sources_of("select_keypoints.py"),
     output:
         keypoints=directory("<results>/videos/{video}/keypoints"),
         keypoints_table="<results>/videos/{video}/keypoints.csv",
@@ -18,6 +17,7 @@ rule select_keypoints:
         mem_mb=1000,
         runtime="10m",
     params:
+        sources=sources_of("select_keypoints.py"),
         people=config["people"],
         min_frames=config["selection"]["min_frames"],
         min_person_height_px=config["selection"]["min_person_height_px"],

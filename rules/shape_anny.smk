@@ -1,8 +1,11 @@
 rule build_shape_space:
-    """Made once, for all videos: the bodies among which the fit searches."""
+    """Made once, for all videos: the bodies among which the fit searches.
+
+    Projects may share it (pathvars.resources). One that did not make it has no record of how it was
+    made, so that files must say by their age whether it is up to date.
+    """
     input:
-        sources=sources_of("build_shape_space.py"),
-        packages=packages_of("anny"),
+        sources=source_files_of("build_shape_space.py"),
     output:
         space="<resources>/anny_shape_space.npz",
     log:
@@ -16,6 +19,8 @@ rule build_shape_space:
     resources:
         mem_mb=2500,
         runtime="30m",
+    params:
+        packages=packages_of("anny"),
     message:
         "Preparing the body model (once)"
     script:
@@ -28,8 +33,6 @@ rule estimate_shape:
         silhouettes="<results>/videos/{video}/silhouettes",
         camera="<results>/videos/{video}/camera.json",
         space="<resources>/anny_shape_space.npz",
-        sources=sources_of("estimate_shape_anny.py"),
-        packages=packages_of("anny"),
     output:
         bodies=directory("<results>/videos/{video}/bodies"),
     log:
@@ -45,6 +48,8 @@ rule estimate_shape:
         runtime="1h",
         gpu=int(config["shape"]["device"] == "cuda"),
     params:
+        sources=sources_of("estimate_shape_anny.py"),
+        packages=packages_of("anny"),
         height_cm=of_video("height_cm"),
         mass_kg=of_video("mass_kg"),
         sex=of_video("sex"),

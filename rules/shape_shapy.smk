@@ -8,8 +8,6 @@ rule estimate_shape:
     input:
         frames="<results>/videos/{video}/frames",
         keypoints="<results>/videos/{video}/keypoints",
-        sources=sources_of("estimate_shape_shapy.py"),
-        packages=packages_of("containers"),
     output:
         bodies=directory("<results>/videos/{video}/bodies"),
     log:
@@ -26,6 +24,8 @@ rule estimate_shape:
         mem_mb=config["containers"]["memory_mb"],
         runtime=f"{config['containers']['time_limit_minutes'] + 10:.0f}m",
     params:
+        sources=sources_of("estimate_shape_shapy.py"),
+        packages=packages_of("containers"),
         image=pinned_digest("shapy", config["containers"]),
         weights=checksums_of_shapy(Path(SHAPY["data"]).expanduser()),
         height_cm=of_video("height_cm"),

@@ -4,7 +4,6 @@ rule summarize_video:
         measurements_table="<results>/videos/{video}/measurements.csv",
         keypoints_table="<results>/videos/{video}/keypoints.csv",
         checks="<results>/videos/{video}/checks.csv",
-        sources=sources_of("summarize_video.py"),
     output:
         statistics=report(
             "<results>/videos/{video}/statistics.csv",
@@ -24,6 +23,7 @@ rule summarize_video:
         mem_mb=1000,
         runtime="10m",
     params:
+        sources=sources_of("summarize_video.py"),
         video="{video}",
         subject=of_video("subject"),
         pose_backend=config["pose"]["backend"],

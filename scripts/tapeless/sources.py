@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +24,19 @@ def find_sources(script: Path, root: Path | None = None) -> list[Path]:
         found |= new
         pending += [path for path in new if path.suffix == ".py"]
     return sorted(found)
+
+
+def digest_files(files: Iterable[Path], root: Path) -> str:
+    """Changes when a file's content does, or its place below `root`; not when it is only saved."""
+    digest = hashlib.sha256()
+    for path in files:
+        digest.update(f"{path.relative_to(root)}\0{_digest_file(path)}\0".encode())
+    return digest.hexdigest()[:16]
+
+
+@cache
+def _digest_file(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 @cache

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from tapeless.sources import find_sources
+from tapeless.sources import digest_files, find_sources
 
 SCRIPTS = Path(__file__).parents[2] / "scripts"
 
@@ -97,3 +100,38 @@ def test_every_stage_rests_on_what_its_process_really_loads():
     assert {stem: loaded[stem] - set(find_sources(SCRIPTS / f"{stem}.py")) for stem in scripts} == {
         stem: set() for stem in scripts
     }
+
+
+class TestDigest:
+    @pytest.fixture
+    def files(self, scripts: Path) -> list[Path]:
+        return find_sources(scripts / "work.py")
+
+    def digest_after(self, scripts: Path, files: list[Path], change: str) -> tuple[str, str]:
+        """Before and after a change, each told by a process of its own, as one run and the next."""
+        code = (
+            "import sys; from pathlib import Path; from tapeless.sources import digest_files; "
+            "root, *files = map(Path, sys.argv[1:]); print(digest_files(files, root))"
+        )
+        command = [sys.executable, "-c", code, str(scripts), *map(str, files)]
+        told = partial(subprocess.run, command, capture_output=True, text=True, check=True)
+        before = told(env=os.environ | {"PYTHONPATH": str(SCRIPTS)}).stdout
+        with files[0].open("a", encoding="utf-8") as file:
+            file.write(change)
+        return before, told(env=os.environ | {"PYTHONPATH": str(SCRIPTS)}).stdout
+
+    def test_it_changes_with_a_file(self, scripts: Path, files: list[Path]):
+        before, after = self.digest_after(scripts, files, "# edited\n")
+        assert before != after
+
+    def test_it_stays_when_a_file_is_only_saved(self, scripts: Path, files: list[Path]):
+        before, after = self.digest_after(scripts, files, "")
+        assert before == after
+
+    def test_it_stays_when_the_project_moves(self, scripts: Path, files: list[Path]):
+        elsewhere = shutil.copytree(scripts, scripts.with_name("elsewhere"))
+        moved = [elsewhere / path.relative_to(scripts) for path in files]
+        assert digest_files(files, scripts) == digest_files(moved, elsewhere)
+
+    def test_it_changes_when_a_file_is_there_no_more(self, scripts: Path, files: list[Path]):
+        assert digest_files(files, scripts) != digest_files(files[1:], scripts)
