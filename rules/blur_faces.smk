@@ -13,8 +13,8 @@ rule blur_faces:
         "../envs/mediapipe.yaml"
     threads: 2
     resources:
-        mem_mb=1500,
-        runtime="30m",
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         sources=sources_of("blur_faces.py"),
         packages=packages_of("mediapipe"),

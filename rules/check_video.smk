@@ -22,8 +22,8 @@ rule check_video:
     conda:
         "../envs/mediapipe.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("check_video.py"),
         rejecting=config["checks"]["reject"],
@@ -48,8 +48,8 @@ rule collect_checks:
     conda:
         "../envs/measure.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("collect_checks.py"),
         videos=list(VIDEOS),

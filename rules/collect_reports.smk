@@ -37,8 +37,8 @@ rule collect_reports:
     conda:
         "../envs/measure.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("collect_reports.py"),
         custom=config["measurements"]["custom"],

@@ -129,6 +129,14 @@ def source_files_of(script):
     return [local(os.path.relpath(path)) for path in find_sources(SCRIPTS / script)]
 
 
+def growing(amount):
+    """Resource function: memory in MB or minutes, more by as much each time that a job is retried.
+
+    Retries are for clusters (profiles/slurm), which end a job that takes more than it asked for.
+    """
+    return lambda wildcards, attempt: amount * attempt
+
+
 def packages_of(environment):
     """A digest of an environment's versions, as a parameter: another detector, other numbers."""
     return digest_files([SCRIPTS.parent / "envs" / f"{environment}.yaml"], SCRIPTS.parent)

@@ -15,8 +15,8 @@ rule draw_cohort:
     conda:
         "../envs/pictures.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("draw_cohort.py"),
     message:

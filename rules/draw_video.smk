@@ -23,8 +23,8 @@ rule draw_video:
     conda:
         "../envs/pictures.yaml"
     resources:
-        mem_mb=1500,
-        runtime="10m",
+        mem_mb=growing(1500),
+        runtime=growing(10),
     params:
         sources=sources_of("draw_video.py"),
     message:

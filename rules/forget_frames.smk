@@ -21,8 +21,8 @@ rule forget_frames:
     conda:
         "../envs/video.yaml"
     resources:
-        mem_mb=100,
-        runtime="10m",
+        mem_mb=growing(100),
+        runtime=growing(10),
     message:
         "Forgetting the frames of {wildcards.video}"
     shell:

@@ -23,8 +23,8 @@ rule measure_bodies:
     conda:
         "../envs/measure.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("measure_bodies.py"),
         custom=config["measurements"]["custom"],

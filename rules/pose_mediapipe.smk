@@ -12,8 +12,8 @@ rule estimate_pose:
         "../envs/mediapipe.yaml"
     threads: 2
     resources:
-        mem_mb=1500,
-        runtime="30m",
+        mem_mb=growing(1500),
+        runtime=growing(30),
     params:
         sources=sources_of("estimate_pose_mediapipe.py"),
         packages=packages_of("mediapipe"),

@@ -23,8 +23,8 @@ rule sample_frames:
         "../envs/video.yaml"
     threads: 2
     resources:
-        mem_mb=1000,
-        runtime="30m",
+        mem_mb=growing(1000),
+        runtime=growing(30),
         gpu=int(config["sampling"]["hwaccel"] == "cuda"),
     params:
         **IMAGE_OF_FFMPEG,

@@ -14,8 +14,8 @@ rule select_keypoints:
     conda:
         "../envs/mediapipe.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("select_keypoints.py"),
         people=config["people"],

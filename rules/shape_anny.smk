@@ -17,8 +17,8 @@ rule build_shape_space:
         "../envs/anny.yaml"
     threads: 1
     resources:
-        mem_mb=2500,
-        runtime="30m",
+        mem_mb=growing(2500),
+        runtime=growing(30),
     params:
         packages=packages_of("anny"),
     message:
@@ -44,8 +44,8 @@ rule estimate_shape:
         "../envs/anny.yaml"
     threads: 2
     resources:
-        mem_mb=2500,
-        runtime="1h",
+        mem_mb=growing(2500),
+        runtime=growing(60),
         gpu=int(config["shape"]["device"] == "cuda"),
     params:
         sources=sources_of("estimate_shape_anny.py"),

@@ -20,8 +20,8 @@ rule summarize_video:
     conda:
         "../envs/measure.yaml"
     resources:
-        mem_mb=1000,
-        runtime="10m",
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("summarize_video.py"),
         video="{video}",
