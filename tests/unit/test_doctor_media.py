@@ -8,6 +8,7 @@ import pytest
 
 from examined import assert_failed, assert_ok, assert_unknown, look, make_program, only
 from tapeless.doctor import Finding
+from tapeless.video.confinement import Confinement
 
 VERSION = 'echo "${0##*/} version 6.0 Copyright"'
 
@@ -25,9 +26,19 @@ def look_at_media(**sampling: object) -> dict[str, list[Finding]]:
 
 def test_the_ffmpeg_of_this_machine_serves():
     findings = look_at_media()
-    for name in ("ffmpeg", "ffprobe", "decoders"):
+    for name in ("ffmpeg", "ffprobe", "decoders", "confinement"):
         assert_ok(only(findings, name))
     assert "hwaccel cuda" not in findings
+
+
+def test_an_ffmpeg_that_is_not_shut_in_is_said(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(
+        "tapeless.doctor.media.find_confinement",
+        lambda: Confinement(bubblewrap=None, is_other_user=False),
+    )
+    finding = only(look_at_media(), "confinement")
+    assert_unknown(finding, "network")
+    assert "bubblewrap" in finding.remedy
 
 
 @pytest.mark.parametrize("missing", ["ffmpeg", "ffprobe"])

@@ -16,7 +16,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 LOCKS = ("requirements.lock", "requirements-dev.lock")
-PACKAGES = "ffmpeg libegl1 libegl-mesa0 libgl1 libgl1-mesa-dri libgles2"
+PACKAGES = "ffmpeg bubblewrap libegl1 libegl-mesa0 libgl1 libgl1-mesa-dri libgles2"
 
 Setup = Callable[..., subprocess.CompletedProcess[str]]
 

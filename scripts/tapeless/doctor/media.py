@@ -1,4 +1,4 @@
-"""ffmpeg and ffprobe: there, new enough, and able to decode what cameras write."""
+"""ffmpeg and ffprobe: there, new enough, able to decode what cameras write, and shut in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from tapeless.doctor.findings import Answer, Finding, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
+from tapeless.outcomes import MachineFault
+from tapeless.video.confinement import find_confinement
 
 OLDEST = (5, 1)
 """The first ffmpeg that knows the options which tapeless.video gives it (-fps_mode)."""
@@ -43,6 +45,7 @@ def check_media(situation: Situation) -> Iterator[Finding]:
     if findings[0].remedy:
         return
     yield _check_decoders()
+    yield _check_confinement()
     if needs.card:
         yield _check_cuda()
 
@@ -74,6 +77,19 @@ def _check_decoders() -> Finding:
         found = f"none for {', '.join(missing)}: videos of that kind would be rejected"
         return unknown("decoders", found, f"{_INSTALL} (a complete one)")
     return ok("decoders", ", ".join(DECODERS))
+
+
+def _check_confinement() -> Finding:
+    """Whether what a video could do to ffmpeg stays within ffmpeg."""
+    try:
+        found = find_confinement()
+    except MachineFault as error:
+        return failed("confinement", str(error), "sudo apt-get install util-linux")
+    if found.bubblewrap is None:
+        without = "bwrap is not installed, or may make no namespaces here: ffmpeg has limits of "
+        without += "memory and time, but could use the network if a hostile video took it over"
+        return unknown("confinement", without, "sudo apt-get install bubblewrap; docs/security.md")
+    return ok("confinement", f"ffmpeg runs in {found.bubblewrap}")
 
 
 def _check_cuda() -> Finding:

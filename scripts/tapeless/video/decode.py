@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Generator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from fractions import Fraction
 from queue import Empty, SimpleQueue
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from tapeless.video.probe import Clip
 from tapeless.video.programs import HOST_TOOLS, MediaToolError, Tools
-from tapeless.video.tools import INPUT_GUARDS, ToolRun, run_tool, source_url
+from tapeless.video.tools import INPUT_GUARDS, ToolRun, blaming_the_video, run_tool, source_url
 
 log = logging.getLogger(__name__)
 
@@ -76,12 +77,15 @@ def decode(
     decoded, times are the file's own time stamps, and numbers count from where decoding began.
 
     Raises:
+        Rejected: `no_frames` if it crashes on the CPU.
         MediaToolError: if ffmpeg fails before it comes to decoding, or by the machine's fault.
         ContainerError: if it is to run in a container, and cannot.
     """
     command = _command(clip, view, selection, options, single)
     listener = _Listener()
-    with run_tool(command, limit_s, listener, tools=view.tools, video=clip.path) as run:
+    # a driver of a card may crash by its own fault
+    blame = blaming_the_video() if view.hwaccel == "none" else nullcontext()
+    with blame, run_tool(command, limit_s, listener, tools=view.tools, video=clip.path) as run:
         while (rgb := _read_ppm(run)) is not None:
             yield Picture(rgb, *listener.next_stamp())
         status = run.finish()

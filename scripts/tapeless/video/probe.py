@@ -18,7 +18,14 @@ from tapeless.outcomes import Rejected
 from tapeless.video.lens import FOCAL_LENGTH_TAGS, find_focal_length_mm
 from tapeless.video.programs import HOST_TOOLS, MediaToolError, Tools
 from tapeless.video.quicktime import read_track_metadata
-from tapeless.video.tools import INPUT_GUARDS, MAX_PIXELS, ToolRun, run_tool, source_url
+from tapeless.video.tools import (
+    INPUT_GUARDS,
+    MAX_PIXELS,
+    ToolRun,
+    blaming_the_video,
+    run_tool,
+    source_url,
+)
 
 _PROBE_LIMIT_S = 120
 _SCAN_LIMIT_S = 1200
@@ -67,7 +74,8 @@ def probe(path: Path, tools: Tools = HOST_TOOLS) -> Clip:
     """Reads from a file's header what video it holds.
 
     Raises:
-        Rejected: `unreadable` or `not_a_video`, with what to do about it.
+        Rejected: `unreadable` or `not_a_video`, with what to do about it; `no_frames` if ffprobe
+            crashes on it.
         OSError: if the file is missing, but for a link to nothing, or its disk fails.
         MediaToolError: if ffprobe is missing or fails for a reason other than the file.
         ContainerError: if it is to run in a container, and cannot.
@@ -76,7 +84,7 @@ def probe(path: Path, tools: Tools = HOST_TOOLS) -> Clip:
     command = ["ffprobe", "-v", "error", *_guards(), "-show_error", "-show_entries", _ENTRIES]
     # ffmpeg.probe() has no time limit, so ffprobe is run here.
     command += ["-of", "json", "-i", source_url(path)]
-    with run_tool(command, _PROBE_LIMIT_S, tools=tools, video=path) as run:
+    with blaming_the_video(), run_tool(command, _PROBE_LIMIT_S, tools=tools, video=path) as run:
         answer = run.stdout.read()
         status = run.finish()
     try:
@@ -99,7 +107,7 @@ def scan(clip: Clip, until_s: float = math.inf, tools: Tools = HOST_TOOLS) -> Cl
     duration or the rate, and for files that end before their header says.
 
     Raises:
-        Rejected: `no_frames` if there is no picture.
+        Rejected: `no_frames` if there is no picture, or ffprobe crashes on it.
         MediaToolError: if ffprobe fails.
         ContainerError: if it is to run in a container, and cannot.
     """
@@ -107,7 +115,7 @@ def scan(clip: Clip, until_s: float = math.inf, tools: Tools = HOST_TOOLS) -> Cl
     command += ["-show_entries", "packet=pts_time,dts_time,duration_time,flags", "-of", "compact"]
     command += ["-i", source_url(clip.path)]
     times, end_s = array("d"), -math.inf
-    with run_tool(command, _SCAN_LIMIT_S, tools=tools, video=clip.path) as run:
+    with blaming_the_video(), run_tool(command, _SCAN_LIMIT_S, tools=tools, video=clip.path) as run:
         for time_s, duration_s in _packets(run):
             if time_s - clip.file_start_s > until_s + 1:  # frames are stored out of order
                 break

@@ -1,4 +1,4 @@
-"""Where ffmpeg and ffprobe run: on this machine, or in a container that sees one video and no more.
+"""Where ffmpeg and ffprobe run: confined on this machine, or in a container that sees one video.
 
 Both can be read from while they work, and ended with all that they have started.
 """
@@ -6,6 +6,7 @@ Both can be read from while they work, and ended with all that they have started
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
@@ -17,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any, Protocol
 from tapeless.gpus import VISIBLE_DEVICES
 from tapeless.outcomes import MachineFault
 from tapeless.processes import signal_group, start_process
+from tapeless.video.confinement import find_confinement, keep_variables
 
 if TYPE_CHECKING:
     from tapeless.containers.piped import Pipes
@@ -61,15 +63,19 @@ class Tools:
     gpus: tuple[str, ...] = ()
     usage_file: Path | None = None
 
-    def start(self, command: Sequence[str], video: Path | None) -> AbstractContextManager[Program]:
+    def start(
+        self, command: Sequence[str], video: Path | None, cpu_limit_s: float
+    ) -> AbstractContextManager[Program]:
         """Runs a command while the block runs; of the machine's files, a container sees `video`.
 
+        On this machine it may take `cpu_limit_s` seconds of processor time.
+
         Raises:
-            MediaToolError: if the tool is not installed.
+            MediaToolError: if the tool is not installed, or cannot be confined.
             ContainerError: if the container cannot be started.
         """
         if self.containers is None:
-            return _on_this_machine(command, self.gpus)
+            return _on_this_machine(command, video, cpu_limit_s, self.gpus)
         return _in_container(command, video, self)
 
 
@@ -82,21 +88,27 @@ def locate(path: Path) -> Path:
 
 
 @contextmanager
-def _on_this_machine(command: Sequence[str], gpus: Sequence[str]) -> Iterator[Program]:
-    cards = {VISIBLE_DEVICES: ",".join(gpus)} if gpus else {}
-    try:
-        process = start_process(command, os.environ | cards)
-    except FileNotFoundError as error:
+def _on_this_machine(
+    command: Sequence[str], video: Path | None, cpu_limit_s: float, gpus: Sequence[str]
+) -> Iterator[Program]:
+    if (tool := shutil.which(command[0])) is None:
         raise MediaToolError(
             f"{command[0]} is not installed: install ffmpeg 5.1 or newer (on Debian and Ubuntu: "
             "apt-get install ffmpeg)"
-        ) from error
-    program = _Process(process)
+        )
+    confined = find_confinement().wrap(
+        [str(Path(tool).absolute()), *command[1:]],
+        video and locate(video),
+        cpu_limit_s=cpu_limit_s,
+        has_card="-hwaccel" in command,
+    )
+    cards = {VISIBLE_DEVICES: ",".join(gpus)} if gpus else {}
+    program = _Process(start_process(confined, keep_variables(os.environ) | cards))
     try:
         yield program
     finally:
         program.kill()
-        process.wait()
+        program.wait()
 
 
 class _Process:
@@ -109,11 +121,19 @@ class _Process:
         self._process = process
 
     def wait(self) -> int:
-        return self._process.wait()
+        return _as_signal(self._process.wait())
 
     def kill(self) -> None:
         if self._process.poll() is None:
             signal_group(self._process, signal.SIGKILL)
+
+
+def _as_signal(status: int) -> int:
+    """An exit status, -n where a program in between reports that signal n killed the tool.
+
+    Above the signals that kill lie statuses of ffmpeg itself, such as 183 for invalid data.
+    """
+    return 128 - status if 128 < status <= 128 + signal.SIGSYS else status
 
 
 @contextmanager
@@ -150,8 +170,7 @@ class _Contained:
                 f"the image of {CONTAINER_PROGRAM} lacks {self._name}: build it again as "
                 "containers/ffmpeg/README.md says"
             )
-        is_signal = 128 < ended.status <= 128 + signal.NSIG
-        return 128 - ended.status if is_signal else ended.status
+        return _as_signal(ended.status)
 
     def kill(self) -> None:
         self._pipes.kill()

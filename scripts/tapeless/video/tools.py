@@ -2,7 +2,8 @@
 
 A file that somebody was sent is opened by a large C library here. So each run may open that file
 and nothing else: no network, no playlist that names other files, no picture large enough to
-exhaust the memory; and the whole process group is killed when its time is up.
+exhaust the memory; and the whole process group is killed when its time is up. What the library
+could do if a file took it over is limited by `tapeless.video.confinement`.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from pathlib import Path
 from threading import Thread, Timer
 from typing import IO
 
+from tapeless.outcomes import Rejected
 from tapeless.video.programs import HOST_TOOLS, MediaToolError, Program, Tools, locate
 
 MAX_PIXELS = 40_000_000
@@ -37,9 +39,33 @@ INPUT_GUARDS = {
 
 _MACHINE_FAULTS = re.compile(r"(No space left on device|Too many open files( in system)?)$")
 _OUT_OF_MEMORY = re.compile(r"Cannot allocate memory$")
+_CRASHES = (signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE)
+_COMPUTING_SHARE = 0.5
+"""Of its time limit, what a tool may compute before the file, not a busy machine, is to blame."""
 _SPARE_BYTES = 1 << 30
 _LINES_KEPT = 40
 _LONGEST_LINE = 4096
+
+
+class CrashError(MediaToolError):
+    """A tool was ended by a signal that the file may have caused: it crashed, or computed on."""
+
+
+@contextmanager
+def blaming_the_video() -> Iterator[None]:
+    """Turns a crash into a verdict about the video: another run would crash on it again.
+
+    Raises:
+        Rejected: `no_frames`.
+    """
+    try:
+        yield
+    except CrashError as error:
+        raise Rejected(
+            "no_frames",
+            f"It is damaged, or made to do harm, and was given up: {error}. Check that it plays, "
+            "then export it again.",
+        ) from error
 
 
 class ToolRun:
@@ -73,6 +99,7 @@ class ToolRun:
         """Waits for the end and returns the exit status.
 
         Raises:
+            CrashError: if the tool crashed, or used up the processor time that it may take.
             MediaToolError: if the tool took too long, was killed, or reports that the machine
                 ran out of memory, disk or file handles.
         """
@@ -83,6 +110,11 @@ class ToolRun:
         self._reader.join()
         if self._is_late:
             raise MediaToolError(f"{self.name} was stopped after {self._limit_s:.0f} s")
+        if -status == signal.SIGXCPU:
+            computed_s = self._limit_s * _COMPUTING_SHARE
+            raise CrashError(f"{self.name} computed for {computed_s:.0f} s and was not done")
+        if -status in _CRASHES:
+            raise CrashError(f"{self.name} crashed ({_signal_name(-status)})")
         if status < 0:
             raise MediaToolError(
                 f"{self.name} was killed by signal {_signal_name(-status)}; when that is SIGKILL, "
@@ -130,6 +162,8 @@ def run_tool(
 ) -> Iterator[ToolRun]:
     """Runs ffmpeg or ffprobe for at most `limit_s` seconds; nothing of it outlives the block.
 
+    It may compute for half of them.
+
     `listener` is called, in another thread, with each line of its standard error; a line for
     which it returns true is not kept in `messages`. `video` is the file that the command names.
 
@@ -137,7 +171,7 @@ def run_tool(
         MediaToolError: if the tool is not installed.
         ContainerError: if its container cannot be started.
     """
-    with tools.start(command, video) as program:
+    with tools.start(command, video, limit_s * _COMPUTING_SHARE) as program:
         run = ToolRun(command[0], program, limit_s, listener)
         try:
             yield run
