@@ -1,12 +1,15 @@
-"""What all tests share: where the body model is kept, and a video of a rendered person."""
+"""What all tests share: where the body model is kept, a rendered person, and a finished project."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
+
+from projects import SHEET, Project, make_project
 
 # Tests press Ctrl-C, which what a script starts in the background ignores, and its children too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,3 +29,27 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shot = Shot(width_px=360, height_px=640, seconds=2, frames_per_second=8)
     film_person(adult, video, seed=7, shot=shot)
     return video
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """A project without videos, nothing done."""
+    return make_project(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def original(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Project:
+    """A finished project with two videos, `walk` and `text` (which is none), in a sheet."""
+    project = make_project(tmp_path_factory.mktemp("original") / "project")
+    shutil.copy2(footage, project.folder / "videos/walk.mp4")
+    (project.folder / "videos/text.mp4").write_text("no video", encoding="utf-8")
+    project.write_sheet(*SHEET)
+    project.run()
+    return project
+
+
+@pytest.fixture
+def finished(original: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project, for a test to change."""
+    shutil.copytree(original.folder, tmp_path / "copy", symlinks=True)
+    return Project(tmp_path / "copy")
