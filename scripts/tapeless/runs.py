@@ -15,6 +15,8 @@ from pathlib import Path
 
 import psutil
 
+from tapeless.slurm import cancel_orphans
+
 log = logging.getLogger(__name__)
 
 LOCK_FILE = Path(".snakemake/tapeless.lock")
@@ -30,10 +32,11 @@ class AnotherRunError(Exception):
 def take_folder(folder: Path) -> int:
     """Makes this process the only run in `folder`, until it ends; the lock's file descriptor.
 
-    Jobs that a killed run left behind, which would write to the same files, are ended.
+    Jobs that a killed run left behind, which would write to the same files, are ended; also those
+    in the queue of a cluster, unless the folder is on a disk that keeps no locks.
 
     Raises:
-        AnotherRunError: if another process has the folder.
+        AnotherRunError: if another process has the folder, or its jobs do not end.
     """
     path = folder / LOCK_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -47,6 +50,13 @@ def take_folder(folder: Path) -> int:
         if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
             raise
         log.warning("%s keeps no locks: do not start two runs in it at once", folder)
+    else:
+        if left := cancel_orphans(folder):
+            os.close(descriptor)
+            raise AnotherRunError(
+                f"jobs of an earlier run in {folder} were cancelled, but do not end: "
+                f"wait until squeue does not list them any more ({', '.join(left)})"
+            )
     end_orphans(folder)
     return descriptor
 
