@@ -60,8 +60,13 @@ rule all:
 onstart:
     take_run()
     check_machine()
+    announce_run(log)
 
 
 onerror:
     end_leftovers()
     explain_failure()
+
+
+onsuccess:
+    explain_success()

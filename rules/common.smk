@@ -18,11 +18,13 @@ from tapeless.containers.images import locate_images
 from tapeless.doctor import Situation, clear_leftovers, find_obstacles
 from tapeless.forgetting import are_forgotten
 from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
-from tapeless.logs import find_failures
 from tapeless.needs import find_image_faults
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import digest_files, find_sources
 from tapeless.videosheet import read_videos
+from tapeless.watching.endings import describe_failures, describe_success, word_command
+from tapeless.watching.failures import pick_culprits, read_failures
+from tapeless.watching.progress import Plan, PlannedJob
 from tapeless.words import counted
 
 
@@ -184,27 +186,55 @@ def check_machine():
         )
 
 
+def videos_of(job):
+    """The videos that a job works for; none if it is for all of them."""
+    if video := job.wildcards_dict.get("video"):
+        return (video,)
+    above = Path(workflow.pathvars.apply("<results>/videos")).parts
+    paths = (Path(path).parts for path in job.output)
+    return tuple(
+        dict.fromkeys(parts[len(above)] for parts in paths if parts[: len(above)] == above)
+    )
+
+
+def announce_run(logs):
+    """Tells the logger `tapeless` what is going to be done; docs/watching.md."""
+    jobs = {
+        workflow.dag.jobid(job): PlannedJob(job.rule.name, videos_of(job))
+        for job in workflow.dag.needrun_jobs()
+    }
+    plan = Plan(
+        jobs,
+        tuple(VIDEOS),
+        results=Path(workflow.pathvars.apply("<results>")),
+        started_s=RUN_STARTED_S,
+        log=next((Path(os.path.relpath(path)) for path in logs), None),
+    )
+    logger.info(f"{counted(len(jobs), 'job')} to do", extra={"tapeless_plan": plan})
+
+
 def end_leftovers():
     """Keeps the container of a job that was killed from computing on for nobody."""
     clear_leftovers(Situation(config, SCRIPTS.parent, is_elsewhere=not workflow.local_exec))
 
 
+def list_failures():
+    """The jobs that failed for good, with what they said."""
+    for failed in workflow.scheduler.failed:
+        jobs = failed.jobs if failed.is_group() else [failed]
+        known = [(PlannedJob(job.rule.name, videos_of(job)), list(job.log)) for job in jobs]
+        yield from pick_culprits(read_failures(known, since=RUN_STARTED_S))
+
+
 def explain_failure():
     """Says last what failed and why, that the reports are not those of this run, how to go on."""
-    logs = Path(workflow.pathvars.apply("<logs>"))
-    failures = "".join(
-        f"\n  - {failure.log.relative_to(logs).with_suffix('')}: {failure.said}\n"
-        f"    its log: {failure.log}"
-        for failure in find_failures(logs, since=RUN_STARTED_S)
-    )
-    happened = (
-        "Some jobs failed because of this machine or of a fault in tapeless, not of the videos "
-        f"(those have rows that say so):{failures}\n"
-        if failures
-        else "The run ended before all was done. "
-    )
-    summary = workflow.pathvars.apply("<results>/summary.csv")
-    stale = f"{summary} is still that of an earlier run. " if Path(summary).exists() else ""
-    logger.error(
-        f"{happened}{stale}Finished results are kept: the same command goes on from there."
-    )
+    results = Path(workflow.pathvars.apply("<results>"))
+    command = word_command(os.environ["TAPELESS_COMMAND"])
+    logger.error(describe_failures(list(list_failures()), results, command))
+
+
+def explain_success():
+    """Says last, if there are new reports, who was rejected and where all is."""
+    if any(job.rule.name == "collect_reports" for job in workflow.dag.needrun_jobs()):
+        said = describe_success(Path(workflow.pathvars.apply("<results>")))
+        logger.info(said, extra={"is_of_tapeless": True})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import os
+import shlex
 import subprocess
 import sys
 from collections import defaultdict
@@ -100,7 +101,8 @@ def _snakemake(cores: int, *arguments: str) -> None:
     """Runs the workflow in the project's folder; its exit status is ours if it fails."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(SNAKEFILE)]
     command += ["--directory", str(PROJECT), "--cores", str(cores), *arguments]
-    status = subprocess.run(command, check=False).returncode
+    typed = {"TAPELESS_COMMAND": shlex.join(["tapeless", *sys.argv[1:]])}
+    status = subprocess.run(command, check=False, env=os.environ | typed).returncode
     if status != 0:
         raise SystemExit(status)
 

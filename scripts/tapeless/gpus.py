@@ -57,6 +57,19 @@ class Gpu:
     memory_free_mb: int
 
 
+@dataclass(frozen=True)
+class GpuLoad:
+    """How busy a card is, by all programs: memory in use, and the share of time it computed.
+
+    `utilisation_percent` is of the last second or less; None where the card does not tell, as a
+    part of one (MIG) does not.
+    """
+
+    gpu: Gpu
+    memory_used_mb: int
+    utilisation_percent: int | None
+
+
 def read_gpus() -> list[Gpu]:
     """All cards that the NVIDIA driver lets this process see.
 
@@ -109,20 +122,37 @@ def read_driver_version() -> str:
         return _text(nvml.nvmlSystemGetDriverVersion())
 
 
-def used_memory_mb(ids: Sequence[str]) -> int:
-    """Memory in use on cards, by all programs together; `ids` as `take_gpus` gives them.
+def read_loads(ids: Sequence[str] | None = None) -> list[GpuLoad]:
+    """How busy cards are; `ids` as `take_gpus` gives them, or None for all.
 
     Raises:
         GpuError: if the driver does not answer, or does not know a card.
     """
     with _driver() as nvml:
-        cards = [
-            nvml.nvmlDeviceGetHandleByIndex(int(name))
-            if name.isdecimal()
-            else nvml.nvmlDeviceGetHandleByUUID(name)
-            for name in ids
-        ]
-        return sum(int(nvml.nvmlDeviceGetMemoryInfo(card).used) for card in cards) // _MB
+        if ids is None:
+            cards = [nvml.nvmlDeviceGetHandleByIndex(i) for i in range(nvml.nvmlDeviceGetCount())]
+        else:
+            cards = [_find_card(nvml, name) for name in ids]
+        return [_describe_load(nvml, card) for card in cards]
+
+
+def _find_card(nvml: ModuleType, name: str) -> object:
+    if name.isdecimal():
+        return nvml.nvmlDeviceGetHandleByIndex(int(name))
+    return nvml.nvmlDeviceGetHandleByUUID(name)
+
+
+def _describe_load(nvml: ModuleType, card: object) -> GpuLoad:
+    used_mb = int(nvml.nvmlDeviceGetMemoryInfo(card).used) // _MB
+    try:
+        percent = int(nvml.nvmlDeviceGetUtilizationRates(card).gpu)
+    except nvml.NVMLError:
+        percent = None
+    try:
+        index = int(nvml.nvmlDeviceGetIndex(card))
+    except nvml.NVMLError:
+        index = 0
+    return GpuLoad(_describe(nvml, index, card), used_mb, percent)
 
 
 @contextmanager

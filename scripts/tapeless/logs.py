@@ -7,7 +7,6 @@ import sys
 import traceback
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
@@ -25,7 +24,7 @@ def job_log(path: str | Path) -> Iterator[None]:
 
     Standard error, which Snakemake shows, gets what a person needs: of a `MachineFault` just its
     sentences, of a job that was told to stop nothing, of any other exception the traceback. The
-    log ends with what `find_failures` looks for.
+    log ends with what `read_failure` looks for.
 
     Raises:
         SystemExit: in place of a `MachineFault` (status 1) and of KeyboardInterrupt (130).
@@ -57,26 +56,18 @@ def job_log(path: str | Path) -> Iterator[None]:
         sys.stderr.flush()
 
 
-@dataclass(frozen=True)
-class Failure:
-    """A job that failed: its log, and what it said last, on one line or more."""
+def read_failure(log: Path, since: float) -> str | None:
+    """What a job that failed said last, on one line or more.
 
-    log: Path
-    said: str
-
-
-def find_failures(folder: Path, since: float) -> list[Failure]:
-    """The jobs whose logs below `folder` end with a failure and were written after `since`.
-
-    `since` is in seconds of `time.time()`. They come in the order in which they failed.
+    None if its log does not end so, or was not written after `since`, in seconds of `time.time()`.
     """
-    logs = ((path.stat().st_mtime, path) for path in folder.rglob("*.log"))
-    found = []
-    for _, path in sorted(entry for entry in logs if entry[0] >= since):
-        _, mark, said = path.read_text("utf-8", errors="replace").rpartition(_FAILURE_MARK)
-        if mark:
-            found.append(Failure(path, said.strip()))
-    return found
+    try:
+        if log.stat().st_mtime < since:
+            return None
+        _, mark, said = log.read_text("utf-8", errors="replace").rpartition(_FAILURE_MARK)
+    except OSError:
+        return None
+    return said.strip() if mark else None
 
 
 def progress(items: Iterable[Item], what: str, total: int, log: logging.Logger) -> Iterator[Item]:

@@ -65,7 +65,7 @@ def describe_run(
     return {
         "tapeless": version,
         "date": now.isoformat(timespec="seconds"),
-        "command": None if command is None else _shorten_settings(command),
+        "command": None if command is None else hide_secrets_of_command(command),
         "code": describe_code(repository),
         "python": platform.python_version(),
         "ffmpeg": _ffmpeg_version(),
@@ -88,7 +88,8 @@ def hide_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
     return {**config, "containers": {**containers, "environment": hidden}}
 
 
-def _shorten_settings(command: str) -> str:
+def hide_secrets_of_command(command: str) -> str:
+    """A command line without settings of the containers' variables, which may be tokens."""
     words = shlex.split(command)
     return shlex.join(
         f"containers={HIDDEN}" if word.startswith("containers=") and "environment" in word else word

@@ -38,6 +38,7 @@ from tapeless.containers import (
 )
 from tapeless.containers import lines as container_lines
 from tapeless.containers.piped import open_pipes
+from tapeless.gpus import Gpu, GpuLoad
 from tapeless.outcomes import Rejected
 
 PYTHON = [sys.executable, "-Sc"]
@@ -422,6 +423,7 @@ def test_what_a_program_used_is_written_beside_the_benchmark(
         "gpus": [],
         "runs": 1,
         "gpu_memory_peak_mb": None,
+        "gpu_utilisation_percent": None,
         "memory_is": "proportional set size of its processes",
         "status": "ok",
         "exit_status": 0,
@@ -497,24 +499,26 @@ def test_a_job_that_came_to_run_nothing_says_so(
     assert json.loads((tmp_path / "one.json").read_text())["status"] == "ok"
 
 
-def test_memory_of_the_graphics_cards_is_recorded_where_the_driver_answers(
+def test_memory_and_work_of_the_graphics_cards_are_recorded_where_the_driver_answers(
     make_job: Callable[..., Job],
     settings: dict[str, Any],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ):
-    readings = iter([1000, 3000, 2000])
+    card = Gpu(0, "GPU-a", "Stand-in", 24576, 24576)
+    readings = iter([(1000, 10), (3000, 50), (2000, 60)])
     seen: list[tuple[str, ...]] = []
 
-    def used_memory_mb(ids: tuple[str, ...]) -> int:
+    def read_loads(ids: tuple[str, ...]) -> list[GpuLoad]:
         seen.append(ids)
-        return next(readings, 500)
+        return [GpuLoad(card, *next(readings, (500, 40)))]
 
-    monkeypatch.setattr("tapeless.containers.usage.used_memory_mb", used_memory_mb)
+    monkeypatch.setattr("tapeless.gpu_usage.read_loads", read_loads)
     job = make_job("import time; time.sleep(1.5)", gpus=("GPU-a", "GPU-b"))
     run_container(job, settings, usage_file=tmp_path / "usage.json")
     usage = json.loads((tmp_path / "usage.json").read_text())
     assert usage["gpu_memory_peak_mb"] == 3000
+    assert usage["gpu_utilisation_percent"] == 40
     assert usage["gpus"] == ["GPU-a", "GPU-b"]
     assert set(seen) == {("GPU-a", "GPU-b")}
 

@@ -65,10 +65,11 @@ class TestWhatIsThere:
             "memory_total_mb=24576, memory_free_mb=4576)",
         ]
 
-    def test_memory_in_use_is_that_of_the_cards_asked_for(self, two: Cards):
-        two.use(a=1000, b=200)
-        assert ask(two, f"used_memory_mb(['{two.uuids[1]}'])") == "200"
-        assert ask(two, "used_memory_mb(['0', '1'])") == "1200"
+    def test_how_busy_cards_are_is_that_of_the_cards_asked_for(self, two: Cards):
+        two.use(a=12288, b=200)
+        loads = "[(load.gpu.index, load.memory_used_mb, load.utilisation_percent) for load in {}]"
+        assert ask(two, loads.format(f"read_loads(['{two.uuids[1]}'])")) == "[(1, 200, 0)]"
+        assert ask(two, loads.format("read_loads()")) == "[(0, 12288, 50), (1, 200, 0)]"
 
     def test_without_a_driver_it_says_what_to_do(self, one: Cards):
         with one.job(code="from tapeless.gpus import *; read_gpus()", STANDIN_GPUS="/none") as job:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tapeless.logs import Failure, find_failures, job_log
+from tapeless.logs import job_log, read_failure
 from tapeless.outcomes import MachineFault
 
 
@@ -40,9 +40,7 @@ def test_a_crash_keeps_its_traceback_and_goes_on(log):
     with pytest.raises(ZeroDivisionError, match="by nought"):
         fail(log, ZeroDivisionError("by nought"))
     assert "Traceback (most recent call last)" in log.read_text(encoding="utf-8")
-    assert [failure.said for failure in find_failures(log.parent, 0)] == [
-        "ZeroDivisionError: by nought"
-    ]
+    assert read_failure(log, since=0) == "ZeroDivisionError: by nought"
 
 
 @pytest.mark.parametrize(("end", "status"), [(KeyboardInterrupt(), 130), (SystemExit(143), 143)])
@@ -51,21 +49,20 @@ def test_a_job_that_was_told_to_stop_did_not_fail(log, capsys, end, status):
         fail(log, end)
     assert (stopped.value.code, capsys.readouterr().err) == (status, "")
     assert "Traceback" not in log.read_text(encoding="utf-8")
-    assert find_failures(log.parent, 0) == []
+    assert read_failure(log, since=0) is None
 
 
-def test_failures_are_found_with_what_they_said_of_this_run_only(log, tmp_path):
-    earlier = tmp_path / "earlier.log"
-    with pytest.raises(SystemExit):
-        fail(earlier, MachineFault("long ago"))
-    os.utime(earlier, (1000, 1000))
+def test_a_failure_is_told_by_a_log_of_this_run_only(log):
     with pytest.raises(SystemExit):
         fail(log, MachineFault("The disk is full.\nMake room."))
-    assert find_failures(tmp_path, 2000) == [Failure(log, "The disk is full.\nMake room.")]
+    assert read_failure(log, since=0) == "The disk is full.\nMake room."
+    os.utime(log, (1000, 1000))
+    assert read_failure(log, since=2000) is None
+    assert read_failure(log.with_name("none.log"), since=0) is None
 
 
 def test_a_job_that_ends_well_is_no_failure(log):
     with job_log(log):
         logging.getLogger("tapeless").info("24 of 24 frames")
     assert "INFO tapeless: 24 of 24 frames" in log.read_text(encoding="utf-8")
-    assert find_failures(log.parent, 0) == []
+    assert read_failure(log, since=0) is None

@@ -79,7 +79,7 @@ def test_a_fault_of_the_machine_fails_loudly_and_leaves_finished_results_untouch
     run = finished.snakemake(environment={"PATH": f"{broken}:{os.environ['PATH']}"})
 
     assert run.returncode != 0
-    told = run.stdout.rpartition("Some jobs failed because of this machine")[2]
+    told = run.stdout.rpartition("1 job failed because of this machine")[2]
     assert "  - sample_frames/new: ffprobe failed (exit status 127)" in told
     assert "its log: results/logs/sample_frames/new.log" in told
     assert "results/summary.csv is still that of an earlier run. Finished results are kept" in told

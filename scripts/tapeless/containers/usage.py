@@ -12,23 +12,20 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from threading import Event, Thread
 from typing import Any
 
 from tapeless.containers.errors import ContainerError
-from tapeless.gpus import GpuError, used_memory_mb
+from tapeless.gpu_usage import GpuMeter, look_repeatedly
 
 log = logging.getLogger(__name__)
-
-_INTERVAL_S = 0.5
-_PATIENCE_S = 10.0
 
 
 class Usage:
     """The record of a run, added to that of the job's earlier ones; `facts` is what the file says.
 
     `memory_peak_mb` is the memory of all its processes, as `memory_is` says. `gpu_memory_peak_mb`
-    is what was in use on the job's cards, by all programs; None where NVML does not answer.
+    is what was in use on the job's cards, by all programs, and `gpu_utilisation_percent` the mean
+    share of the time in which they computed; None where NVML does not answer.
     """
 
     def __init__(
@@ -46,11 +43,12 @@ class Usage:
             "memory_peak_mb": earlier.get("memory_peak_mb"),
             "memory_is": None,
             "gpu_memory_peak_mb": earlier.get("gpu_memory_peak_mb"),
+            "gpu_utilisation_percent": earlier.get("gpu_utilisation_percent"),
             "status": "ok",
             "exit_status": None,
             "message": None,
         }
-        self._gpus = gpus
+        self._meter = GpuMeter(gpus)
 
     def name(self, image: str | None, digest: str | None, memory_is: str) -> None:
         """Says which image is run, and what its memory is."""
@@ -59,39 +57,33 @@ class Usage:
     @contextmanager
     def sample(self, memory_mb: Callable[[], float | None]) -> Iterator[None]:
         """Takes time and watches memory while the block runs."""
-        done = Event()
-        sampler = Thread(target=self._watch, args=(memory_mb, done), daemon=True)
         start_s = time.monotonic()
-        sampler.start()
         try:
-            yield
+            with look_repeatedly(lambda: self._look(memory_mb)):
+                yield
         finally:
-            before_s = self.facts["wall_time_s"] or 0.0
-            self.facts["wall_time_s"] = round(before_s + time.monotonic() - start_s, 3)
-            done.set()
-            sampler.join(_PATIENCE_S)
+            self._add_time(time.monotonic() - start_s)
 
-    def _watch(self, memory_mb: Callable[[], float | None], done: Event) -> None:
-        while True:
-            self._raise("memory_peak_mb", memory_mb())
-            self._raise("gpu_memory_peak_mb", self._gpu_memory_mb())
-            if done.wait(_INTERVAL_S):
-                return
+    def _look(self, memory_mb: Callable[[], float | None]) -> None:
+        self._raise("memory_peak_mb", memory_mb())
+        self._meter.look()
+        self._raise("gpu_memory_peak_mb", self._meter.memory_peak_mb)
 
     def _raise(self, name: str, value: float | None) -> None:
         peak = self.facts[name]
         if value is not None and (not isinstance(peak, float) or value > peak):
             self.facts[name] = round(float(value), 1)
 
-    def _gpu_memory_mb(self) -> float | None:
-        if not self._gpus:
-            return None
-        try:
-            return used_memory_mb(self._gpus)
-        except GpuError as error:
-            log.info("the memory of the graphics card is not recorded: %s", error)
-            self._gpus = ()
-            return None
+    def _add_time(self, wall_time_s: float) -> None:
+        """Adds a time, and takes the mean of utilisation over all times."""
+        before_s = self.facts["wall_time_s"] or 0.0
+        self.facts["wall_time_s"] = round(before_s + wall_time_s, 3)
+        if (percent := self._meter.utilisation_percent) is not None:
+            before = self.facts["gpu_utilisation_percent"]
+            if before is not None and before_s + wall_time_s > 0:
+                share = wall_time_s / (before_s + wall_time_s)
+                percent = round(before + share * (percent - before), 1)
+            self.facts["gpu_utilisation_percent"] = percent
 
 
 @contextmanager

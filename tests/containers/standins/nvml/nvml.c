@@ -2,6 +2,7 @@
  *
  * It answers what tapeless asks of NVML, out of a text file named by STANDIN_GPUS, read anew for
  * every question. A line is a card: its UUID, its memory and what is used of it in MiB, its name.
+ * A card is as busy as its memory is full.
  * Without the variable it fails as a machine does whose driver is not loaded. Nothing is computed.
  */
 #include <stdint.h>
@@ -18,6 +19,9 @@ typedef struct {
 typedef struct {
     uint64_t total, free, used;
 } Memory;
+typedef struct {
+    unsigned gpu, memory;
+} Utilization;
 
 static int read_cards(Card *cards) {
     const char *path = getenv("STANDIN_GPUS");
@@ -92,6 +96,20 @@ int nvmlDeviceGetName(const void *handle, char *name, unsigned size) {
     Card card;
     int status = find_card(handle, &card);
     return status ? status : copy(name, card.name, size);
+}
+
+int nvmlDeviceGetIndex(const void *handle, unsigned *index) {
+    Card card;
+    *index = (unsigned)((intptr_t)handle - 1);
+    return find_card(handle, &card);
+}
+
+int nvmlDeviceGetUtilizationRates(const void *handle, Utilization *rates) {
+    Card card;
+    int status = find_card(handle, &card);
+    if (status) return status;
+    rates->gpu = rates->memory = (unsigned)(100 * card.used_mb / card.total_mb);
+    return SUCCESS;
 }
 
 int nvmlDeviceGetMemoryInfo(const void *handle, Memory *memory) {
