@@ -21,6 +21,7 @@ import yaml
 
 from tapeless import __version__
 from tapeless.doctor.commands import doctor, pin_images
+from tapeless.erasure.command import forget
 from tapeless.units import UNITS
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def main() -> None:
 
 main.add_command(doctor)
 main.add_command(pin_images)
+main.add_command(forget)
 
 
 @main.command()

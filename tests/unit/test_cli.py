@@ -141,7 +141,7 @@ def test_run_hands_folders_on_whatever_their_names(
 ) -> None:
     commands: list[list[str]] = []
 
-    def note(command: list[str], check: bool) -> subprocess.CompletedProcess[str]:
+    def note(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
         commands.append(command)
         return subprocess.CompletedProcess(command, returncode=3)
 

@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 from video_files import numbered, write_clip
 
+from tapeless.confinement import MEMORY_BYTES, find_confinement
 from tapeless.outcomes import Rejected
 from tapeless.video import Sampling, sample_frames
-from tapeless.video.confinement import MEMORY_BYTES, find_confinement
 from tapeless.video.tools import CrashError, run_tool
 
 PYTHON = sys.base_prefix + "/bin/python3"
@@ -30,7 +30,7 @@ def taken_over(
     """Runs code of an attacker in the place of a decoder; what it printed."""
     find_confinement.cache_clear()
     if request.param == "without":
-        monkeypatch.setattr("tapeless.video.confinement.shutil.which", without_bubblewrap)
+        monkeypatch.setattr("tapeless.confinement.shutil.which", without_bubblewrap)
 
     def run(code: str, limit_s: float = 60) -> str:
         with run_tool([PYTHON, "-I", "-c", code], limit_s) as tool:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from examined import assert_failed, assert_ok, assert_unknown, look, make_program, only
+from tapeless.confinement import Confinement
 from tapeless.doctor import Finding
-from tapeless.video.confinement import Confinement
 
 VERSION = 'echo "${0##*/} version 6.0 Copyright"'
 

@@ -31,7 +31,8 @@ def _check_settings(
     return values
 
 
-def _parse_settings(values: Sequence[str]) -> dict[str, Any]:
+def parse_settings(values: Sequence[str]) -> dict[str, Any]:
+    """What `--config` sets: each value is YAML, or else the text itself."""
     settings = {}
     for value in values:
         key, _, text = value.partition("=")
@@ -42,14 +43,14 @@ def _parse_settings(values: Sequence[str]) -> dict[str, Any]:
     return settings
 
 
-_Configfiles = click.option(
+Configfiles = click.option(
     "--configfile",
     "configfiles",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, resolve_path=True, path_type=Path),
     help="As for snakemake: over config/config.yaml. May be given again; later ones win.",
 )
-_Settings = click.option(
+Settings = click.option(
     "--config",
     "settings",
     multiple=True,
@@ -60,8 +61,8 @@ _Settings = click.option(
 
 
 @click.command()
-@_Configfiles
-@_Settings
+@Configfiles
+@Settings
 @click.option(
     "--use-conda",
     is_flag=True,
@@ -79,8 +80,8 @@ def doctor(
     Every line that says FAILED ends with the command or the page that mends it; then the exit
     status is 1. Nothing is installed or changed.
     """
-    with with_options(join_options(configfiles, settings)), _in_project():
-        keys = _parse_settings(settings)
+    with with_options(join_options(configfiles, settings)), in_project():
+        keys = parse_settings(settings)
         situation, findings = read_situation(PROJECT, configfiles, keys, use_conda)
         if situation is not None:
             findings += examine(situation)
@@ -92,8 +93,8 @@ def doctor(
 
 @click.command("pin")
 @click.argument("programs", nargs=-1)
-@_Configfiles
-@_Settings
+@Configfiles
+@Settings
 @click.pass_context
 def pin_images(
     context: click.Context,
@@ -106,8 +107,8 @@ def pin_images(
     Without a PROGRAM: all that the configuration asks for. Give the same --configfile as to
     snakemake: runtime and images are those of the configuration.
     """
-    with with_options(join_options(configfiles, settings)), _in_project():
-        situation, findings = read_situation(PROJECT, configfiles, _parse_settings(settings))
+    with with_options(join_options(configfiles, settings)), in_project():
+        situation, findings = read_situation(PROJECT, configfiles, parse_settings(settings))
         if situation is None:
             raise click.ClickException(format_table(findings))
         chosen = programs or situation.programs
@@ -137,7 +138,7 @@ def _pin_all(programs: Sequence[str], settings: Mapping[str, Any]) -> list[str]:
     return list(faults)
 
 
-def _in_project() -> chdir[Path]:
+def in_project() -> chdir[Path]:
     """The folder that Snakemake would run in: this one if it holds a configuration."""
     return chdir(Path.cwd() if USUAL_CONFIG.exists() else PROJECT)
 

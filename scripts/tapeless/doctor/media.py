@@ -6,10 +6,10 @@ import re
 import shutil
 from collections.abc import Iterator
 
+from tapeless.confinement import find_confinement
 from tapeless.doctor.findings import Answer, Finding, ask, failed, ok, unknown
 from tapeless.doctor.situation import Situation
 from tapeless.outcomes import MachineFault
-from tapeless.video.confinement import find_confinement
 
 OLDEST = (5, 1)
 """The first ffmpeg that knows the options which tapeless.video gives it (-fps_mode)."""

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Protocol
 
+from tapeless.confinement import find_confinement, keep_variables
 from tapeless.gpus import VISIBLE_DEVICES
 from tapeless.outcomes import MachineFault
 from tapeless.processes import signal_group, start_process
-from tapeless.video.confinement import find_confinement, keep_variables
 
 if TYPE_CHECKING:
     from tapeless.containers.piped import Pipes

@@ -3,7 +3,7 @@
 A file that somebody was sent is opened by a large C library here. So each run may open that file
 and nothing else: no network, no playlist that names other files, no picture large enough to
 exhaust the memory; and the whole process group is killed when its time is up. What the library
-could do if a file took it over is limited by `tapeless.video.confinement`.
+could do if a file took it over is limited by `tapeless.confinement`.
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""A person's traces: which there are (`traces`), removing them and looking for what is left."""
