@@ -6,7 +6,11 @@ file and nothing else, whichever backend wrote it.
 
 from __future__ import annotations
 
+import io
+import struct
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -39,6 +43,16 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {
 # Types other than float32.
 _TYPES: dict[str, Any] = {"faces": np.int32, "joint_names": np.str_, "frames": np.str_}
 _ALLOWED = {"topology": TOPOLOGIES, "scale": SCALES}
+
+
+# What arrays of a file may hold, by numpy's letters, to become one of these types.
+_KINDS: dict[Any, str] = {np.float32: "fiu", np.int32: "iu", np.str_: "U"}
+# What zipfile, zlib and numpy raise of an archive that is damaged, wherever it is.
+_DAMAGES = (
+    ArithmeticError, AttributeError, EOFError, LookupError, MemoryError, OSError, RuntimeError,
+    SyntaxError, TypeError, ValueError, struct.error, tokenize.TokenError, zipfile.BadZipFile,
+    zlib.error,
+)  # fmt: skip
 
 
 class InvalidBodyError(ValueError):
@@ -122,13 +136,18 @@ class Body:
 
 def _read_arrays(path: Path) -> dict[str, Any]:
     names = [field.name for field in fields(Body)]
+    file = io.BytesIO(path.read_bytes())  # so that no OSError is the file's fault
     try:
-        with np.load(path, allow_pickle=False) as archive:
+        with np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in names if name in archive}
-    except (ValueError, TypeError, zipfile.BadZipFile, EOFError) as error:
+    except _DAMAGES as error:
         raise InvalidBodyError(f"not a body file ({error})") from error
     if missing := [name for name in names if name not in content]:
         raise InvalidBodyError(f"no field {', '.join(missing)}")
+    for name in _SHAPES:
+        kinds = _KINDS[_TYPES.get(name, np.float32)]
+        if (dtype := content[name].dtype).kind not in kinds:
+            raise InvalidBodyError(f"{name} is of type {dtype}, which is not of the kind {kinds}")
     return {name: array if name in _SHAPES else str(array) for name, array in content.items()}
 
 

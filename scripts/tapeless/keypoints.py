@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -127,7 +127,7 @@ def read_people(path: Path) -> list[Person]:
         content = json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise PoseFileError(f"{path}: the pose file is missing") from None
-    except (UnicodeDecodeError, json.JSONDecodeError) as error:
+    except (ValueError, RecursionError) as error:  # nested without end, or a number of a page
         raise PoseFileError(f"{path}: not JSON ({error})") from error
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list):
@@ -211,7 +211,7 @@ def _read_points(values: object, count: int, where: str) -> NDArray[np.float64]:
         if (
             isinstance(value, bool)
             or not isinstance(value, int | float)
-            or not math.isfinite(value)
+            or not abs(value) <= sys.float_info.max  # which also tells of whole numbers
         ):
             raise PoseFileError(f"{where}[{number}] must be a finite number, not {value!r}")
     return np.asarray(values, dtype=np.float64).reshape(count, 3)
