@@ -7,9 +7,12 @@ is broken about the *machine* raises anything else, fails the job, and runs agai
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tapeless.seals import find_damage, seal
 
 OUTCOME_FILE = "outcome.json"
 
@@ -66,6 +69,10 @@ class MachineFault(Exception):  # noqa: N818 - the counterpart of Rejected
     """
 
 
+class DamagedStageError(MachineFault):
+    """Files of a stage are not as they were written, and the stage was removed."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The verdict of one stage on one video, as kept in its `outcome.json`.
@@ -112,7 +119,13 @@ def run_stage(
     If a stage in `upstream` rejected the video, `work` is not called and its verdict is passed
     on. Else `work` fills `output` and returns what it counted, or raises `Rejected`. Only machine
     faults leave here as exceptions. The verdict is written to `output/outcome.json` and returned.
+    `output` is sealed at the end, and the seals of `upstream` are checked at the beginning.
+
+    Raises:
+        DamagedStageError: if a stage in `upstream` is not as it was written.
     """
+    for stage in upstream:
+        check_stage(stage)
     output.mkdir(parents=True, exist_ok=True)
     outcome = next((o for o in map(Outcome.read, upstream) if not o.is_ok), None)
     if outcome is None:
@@ -123,4 +136,21 @@ def run_stage(
     else:
         outcome = Outcome(outcome.code, outcome.reason)
     outcome.write(output)
+    seal(output)
     return outcome
+
+
+def check_stage(stage: Path) -> None:
+    """Makes sure that the files of a stage are as it wrote them; else it is removed.
+
+    Raises:
+        DamagedStageError: if they are not.
+    """
+    if not (damaged := find_damage(stage)):
+        return
+    shutil.rmtree(stage, ignore_errors=True)
+    raise DamagedStageError(
+        f"{stage} was damaged after it had been written, and has been removed: the same command "
+        f"makes it again. Not as they were: {', '.join(damaged[:3])}"
+        f"{', ...' if len(damaged) > 3 else ''}. If nobody edited them, have the disk checked."
+    )

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from tapeless.outcomes import Outcome, Rejected, run_stage
+from tapeless.outcomes import Outcome, Rejected, check_stage, run_stage
+from tapeless.seals import seal
 
 MAIN_PERSON = 1
 """The number of the person whom the sheet's height, mass, sex and subject belong to."""
@@ -56,7 +57,12 @@ def run_people_stage(output: Path, upstream: Sequence[Path], work: Work) -> Outc
 
     Returns:
         The outcome of person 1, which is also that of the whole directory.
+
+    Raises:
+        DamagedStageError: if a stage in `upstream` is not as it was written.
     """
+    for stage in upstream:
+        check_stage(stage)
     numbers = sorted({number for stage in upstream for number in _followed(stage)})
     if not numbers:
         return run_stage(output, upstream, partial(work, MAIN_PERSON, output, *upstream))
@@ -68,6 +74,7 @@ def run_people_stage(output: Path, upstream: Sequence[Path], work: Work) -> Outc
             own_output, own_upstream, partial(work, number, own_output, *own_upstream)
         )
     outcomes[MAIN_PERSON].write(output)
+    seal(output)
     return outcomes[MAIN_PERSON]
 
 

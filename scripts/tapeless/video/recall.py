@@ -22,6 +22,8 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tapeless.forgetting import are_forgotten, list_frames
+from tapeless.outcomes import check_stage
+from tapeless.seals import seal
 from tapeless.video.programs import CONTAINER_PROGRAM, HOST_TOOLS, Tools
 from tapeless.video.sample import Sampling, sample_frames
 
@@ -56,9 +58,11 @@ def recall_frames(
         threads: that decode.
 
     Raises:
+        DamagedStageError: if the directory is not as it was written.
         FileNotFoundError: if the video is gone.
         MediaToolError, ContainerError: if ffmpeg cannot be run.
     """
+    check_stage(frames)
     if not are_forgotten(frames):
         return
     log.info("sampling again the frames that were forgotten")
@@ -70,6 +74,7 @@ def recall_frames(
         sample_frames(Path(recipe["video"]), recalled, sampling, threads, tools)
         for picture in list_frames(recalled):
             picture.replace(frames / picture.name)
+    seal(frames)  # another ffmpeg may take slightly other pictures
 
 
 def _describe(tools: Tools) -> dict[str, str | None]:

@@ -1,0 +1,66 @@
+"""What a stage has written is what the next one reads: a checksum of each file, kept among them.
+
+Of the files in the stage's directory, and of the table that lies beside it under the same name.
+
+Disks, cables and people change files; a digit that has changed in a table of keypoints is a wrong
+number in a report, and nothing else would tell. A stage is sealed when it is done, and its seal is
+checked by each stage that reads it: a hundredth of a second for the frames of a video, which are
+most of what there is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+SEAL_FILE = ".seal.json"
+
+_MADE_AGAIN = ".png"
+"""Frames are forgotten when a video is done, and brought back if a stage asks for them."""
+
+
+def seal(stage: Path) -> None:
+    """Writes down the checksum of each file in a stage's directory, whole or not at all."""
+    sums = {os.path.relpath(path, stage): _checksum(path) for path in _files(stage)}
+    unfinished = stage / f"{SEAL_FILE}.unfinished"
+    unfinished.write_text(json.dumps(sums, indent=0), encoding="utf-8")
+    unfinished.replace(stage / SEAL_FILE)
+
+
+def find_damage(stage: Path) -> list[str]:
+    """The files of a sealed stage that are not as they were sealed; of one without a seal, none.
+
+    Pictures may be missing, not other than they were.
+
+    Raises:
+        OSError: if a file cannot be read.
+    """
+    try:
+        sums = json.loads((stage / SEAL_FILE).read_bytes())
+    except FileNotFoundError:
+        return []
+    except ValueError:
+        return [SEAL_FILE]
+    return [name for name, checksum in sums.items() if not _is_whole(stage / name, checksum)]
+
+
+def _is_whole(path: Path, checksum: str) -> bool:
+    try:
+        return _checksum(path) == checksum
+    except FileNotFoundError:
+        return path.suffix == _MADE_AGAIN
+
+
+def _files(stage: Path) -> Iterator[Path]:
+    table = stage.with_name(f"{stage.name}.csv")
+    for path in (*sorted(stage.rglob("*")), table):
+        if path.is_file() and not path.name.startswith("."):
+            yield path
+
+
+def _checksum(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
