@@ -42,6 +42,8 @@ _SHAPES: dict[str, tuple[str | int, ...]] = {
 }
 # Types other than float32.
 _TYPES: dict[str, Any] = {"faces": np.int32, "joint_names": np.str_, "frames": np.str_}
+_MAX_BYTES = 512 << 20
+"""What is unpacked of a file at most: a body in 1000 frames takes 160 MiB."""
 _ALLOWED = {"topology": TOPOLOGIES, "scale": SCALES}
 
 
@@ -136,10 +138,16 @@ class Body:
 
 def _read_arrays(path: Path) -> dict[str, Any]:
     names = [field.name for field in fields(Body)]
+    _check_size(path.stat().st_size)
     file = io.BytesIO(path.read_bytes())  # so that no OSError is the file's fault
     try:
+        with zipfile.ZipFile(file) as packed:
+            _check_size(sum(part.file_size for part in packed.infolist()))
+        file.seek(0)
         with np.load(file, allow_pickle=False) as archive:
             content = {name: archive[name] for name in names if name in archive}
+    except InvalidBodyError:
+        raise
     except _DAMAGES as error:
         raise InvalidBodyError(f"not a body file ({error})") from error
     if missing := [name for name in names if name not in content]:
@@ -149,6 +157,12 @@ def _read_arrays(path: Path) -> dict[str, Any]:
         if (dtype := content[name].dtype).kind not in kinds:
             raise InvalidBodyError(f"{name} is of type {dtype}, which is not of the kind {kinds}")
     return {name: array if name in _SHAPES else str(array) for name, array in content.items()}
+
+
+def _check_size(size: int) -> None:
+    if size > _MAX_BYTES:
+        allowed = f"allowed are {_MAX_BYTES >> 20} MiB"
+        raise InvalidBodyError(f"not a body file (it holds {size >> 20} MiB, {allowed})")
 
 
 def _shape_faults(body: Body) -> Iterator[str]:

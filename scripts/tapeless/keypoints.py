@@ -35,6 +35,8 @@ MIN_POINTS = 5
 _INDEX = {name: number for number, name in enumerate(BODY_25)}
 _IS_ARM = np.array([name.endswith(("Elbow", "Wrist")) for name in BODY_25])
 _FORMAT_VERSION = 1.3
+_MAX_BYTES = 32 << 20
+"""A frame of a thousand people has 2 MiB, with faces and hands 10."""
 _BODY_FIELD = "pose_keypoints_2d"
 _PART_POINTS = {
     "face_keypoints_2d": 70,
@@ -124,11 +126,14 @@ def read_people(path: Path) -> list[Person]:
             JSON, or does not hold BODY_25 points as version 1.3 of the format lays them down.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        size = path.stat().st_size
+        content = json.loads(path.read_text(encoding="utf-8")) if size <= _MAX_BYTES else None
     except FileNotFoundError:
         raise PoseFileError(f"{path}: the pose file is missing") from None
     except (ValueError, RecursionError) as error:  # nested without end, or a number of a page
         raise PoseFileError(f"{path}: not JSON ({error})") from error
+    if size > _MAX_BYTES:
+        raise PoseFileError(f"{path}: has {size} bytes, allowed are {_MAX_BYTES}")
     people = content.get("people") if isinstance(content, dict) else None
     if not isinstance(people, list):
         raise PoseFileError(f"{path}: 'people' must be a list, not {people!r:.80}")

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import re
+import resource
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -137,3 +141,59 @@ def test_nothing_in_a_file_is_executed(tmp_path: Path) -> None:
 
     with pytest.raises(InvalidBodyError, match="not a body file"):
         Body.load(tmp_path / "estimate_4.npz")
+
+
+def test_an_archive_that_would_fill_the_memory_is_not_unpacked(body: Body, tmp_path: Path) -> None:
+    """A few hundred kB that say to be a body of 600 MiB."""
+    path = tmp_path / "estimate_5.npz"
+    body.save(path)
+    with np.load(path) as archive:
+        content = dict(archive)
+    content["vertices"] = np.broadcast_to(np.float32(0), (50 << 20, 3))
+    np.savez_compressed(path, **content)
+    assert path.stat().st_size < 2 << 20
+    before_kb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(InvalidBodyError, match=r"estimate_5\.npz.*holds 600 MiB, allowed"):
+        Body.load(path)
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before_kb < 50 << 10
+
+
+def test_an_array_that_says_to_be_endless_is_refused(body: Body, tmp_path: Path) -> None:
+    path = tmp_path / "estimate_6.npz"
+    body.save(path)
+    header = io.BytesIO()
+    endless = {"descr": "<f4", "fortran_order": False, "shape": (10**13, 3)}
+    np.lib.format.write_array_header_1_0(header, endless)
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in (parts | {"vertices.npy": header.getvalue()}).items():
+            archive.writestr(name, content)
+
+    with pytest.raises(InvalidBodyError, match=r"estimate_6\.npz: not a body file"):
+        Body.load(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "array", "says"),
+    [
+        ("vertices", np.array([["a", "b", "c"]]), "vertices is of type <U1"),
+        ("vertices", np.zeros((4, 3), complex), "vertices is of type complex128"),
+        ("faces", np.zeros((4, 3)), "faces is of type float64"),
+        ("joint_names", np.array([7]), "joint_names is of type int64"),
+        ("scale", np.array("x" * 5000), "scale is 'xxx"),
+    ],
+)
+def test_types_are_looked_at_before_anything_is_converted(
+    body: Body, tmp_path: Path, name: str, array: np.ndarray, says: str
+) -> None:
+    path = tmp_path / "estimate_7.npz"
+    body.save(path)
+    with np.load(path) as archive:
+        content = dict(archive)
+    np.savez(path, **(content | {name: array}))
+
+    with pytest.raises(InvalidBodyError, match=re.escape(says)):
+        Body.load(path)

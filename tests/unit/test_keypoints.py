@@ -123,6 +123,22 @@ def test_half_a_file_is_no_json(tmp_path, content):
         read_people(tmp_path / "a.json")
 
 
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[" * 100_000, "not JSON"),
+        ('{"people": [' + "9" * 5000 + "]}", "not JSON"),
+        ('{"people": [{"pose_keypoints_2d": [' + ",".join(["9" * 400] * 75) + "]}]}", "finite"),
+        (" " * (33 << 20), "bytes, allowed are"),
+    ],
+    ids=["nested", "long number", "large number", "large file"],
+)
+def test_a_file_that_is_made_to_exhaust_the_reader_is_refused(tmp_path, content, says):
+    (tmp_path / "f_keypoints.json").write_text(content)
+    with pytest.raises(PoseFileError, match=says):
+        read_people(tmp_path / "f_keypoints.json")
+
+
 def test_a_frame_without_a_file_means_that_the_detector_died(tmp_path):
     write_people(tmp_path / "frame_000001_keypoints.json", [])
     with pytest.raises(PoseFileError, match=r"1 pose files for 2 frames.*frame_000002_keypoints"):
