@@ -26,6 +26,7 @@ include: "rules/sample_frames.smk"
 include: f"rules/pose_{config['pose']['backend']}.smk"
 include: "rules/select_keypoints.smk"
 include: "rules/segment_person.smk"
+include: "rules/collect_benchmarks.smk"
 include: "rules/blur_faces.smk"
 include: f"rules/shape_{config['shape']['backend']}.smk"
 include: "rules/forget_frames.smk"
@@ -44,6 +45,7 @@ rule all:
         of_every_video("<results>/videos/{video}/outcome.json"),
         of_every_video("<results>/videos/{video}/sheet.png"),
         branch(
+        "<results>/benchmarks.csv",
             config["keep_frames"],
             then=[],
             otherwise=of_every_video("<results>/videos/{video}/frames_forgotten"),

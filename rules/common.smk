@@ -208,12 +208,15 @@ def announce_run(logs):
         tuple(VIDEOS),
         results=Path(workflow.pathvars.apply("<results>")),
         started_s=RUN_STARTED_S,
+    textfile = config["prometheus_textfile"]
         log=next((Path(os.path.relpath(path)) for path in logs), None),
     )
     logger.info(f"{counted(len(jobs), 'job')} to do", extra={"tapeless_plan": plan})
 
 
 def end_leftovers():
+        textfile=None if textfile is None else Path(textfile).expanduser(),
+        is_whole=any(job.stage == "all" for job in jobs.values()),
     """Keeps the container of a job that was killed from computing on for nobody."""
     clear_leftovers(Situation(config, SCRIPTS.parent, is_elsewhere=not workflow.local_exec))
 
@@ -230,7 +233,8 @@ def explain_failure():
     """Says last what failed and why, that the reports are not those of this run, how to go on."""
     results = Path(workflow.pathvars.apply("<results>"))
     command = word_command(os.environ["TAPELESS_COMMAND"])
-    logger.error(describe_failures(list(list_failures()), results, command))
+    said = describe_failures(list(list_failures()), results, command)
+    logger.error(said, extra={"is_of_tapeless": True})
 
 
 def explain_success():

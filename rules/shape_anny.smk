@@ -1,3 +1,9 @@
+# What is used of a graphics card, which Snakemake's benchmark cannot see.
+USAGE_OF_CARD = {}
+if config["shape"]["device"] == "cuda":
+    USAGE_OF_CARD["usage"] = "<benchmarks>/estimate_shape/{video}.gpu.json"
+
+
 rule build_shape_space:
     """Made once, for all videos: the bodies among which the fit searches.
 
@@ -36,7 +42,8 @@ rule estimate_shape:
     output:
         bodies=directory("<results>/videos/{video}/bodies"),
     log:
-        "<logs>/estimate_shape/{video}.log",
+        **USAGE_OF_CARD,
+        job="<logs>/estimate_shape/{video}.log",
     benchmark:
         "<benchmarks>/estimate_shape/{video}.tsv"
     priority: 4

@@ -29,4 +29,5 @@ rule reports:
         "<results>/subjects.csv",
         "<results>/repeatability.csv",
         "<results>/cohort.html",
+        "<results>/benchmarks.csv",
         "<results>/provenance.json",

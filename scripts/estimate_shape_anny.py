@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.camera import Camera
+from tapeless.gpu_usage import record_gpu_usage
 from tapeless.gpus import use_gpus
 from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, run_people_stage
@@ -27,20 +28,25 @@ def main(
     *,
     workers: int = 1,
     gpus: int = 0,
+    usage_file: Path | None = None,
 ) -> None:
-    """Writes the body files of each person, or the reason why there are none."""
+    """Writes the body files of each person, or the reason why there are none.
+
+    What is used of graphics cards is written to `usage_file`.
+    """
 
     def work(person: int, bodies: Path, keypoints: Path, silhouettes: Path) -> dict[str, int]:
         frames = read_frames(keypoints, silhouettes)
         known = settings if person == MAIN_PERSON else settings_of_others(settings)
-        with use_gpus(gpus):
+        with use_gpus(gpus) as taken, meter.watch(taken):
             estimates = estimate_bodies(frames, space, known, workers)
         for number, body in enumerate(estimates, start=1):
             body.save(bodies / f"estimate_{number}.npz")
         used = sum(len(body.frames) for body in estimates)
         return {"estimates": len(estimates), "frames_used": used}
 
-    run_people_stage(bodies, [keypoints, silhouettes], work)
+    with record_gpu_usage(usage_file) as meter:
+        run_people_stage(bodies, [keypoints, silhouettes], work)
 
 
 def settings_of_others(settings: Settings) -> Settings:
@@ -74,7 +80,7 @@ def with_camera(
 
 
 if __name__ == "__main__":
-    with job_log(snakemake.log[0]):
+    with job_log(snakemake.log.job):
         given = Settings(
             stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
             mass_kg=snakemake.params.mass_kg,
@@ -98,4 +104,5 @@ if __name__ == "__main__":
             ),
             workers=snakemake.threads,
             gpus=snakemake.resources.gpu,
+            usage_file=Path(snakemake.log.usage) if snakemake.resources.gpu else None,
         )

@@ -62,6 +62,7 @@ class LogHandler(LogHandlerBase):
         )
         self._is_quiet = bool(quiet)
         self._watcher: Watcher | None = None
+        self._has_last_words = False
         self._said_s = 0.0
         self._said = ""
         self._ended = Event()
@@ -99,6 +100,7 @@ class LogHandler(LogHandlerBase):
                 return
             if self._watcher is not None:
                 self._follow(self._watcher, record)
+                self._notice_end(self._watcher, record)
             if self._watcher is None or self.common_settings.verbose or _stands_out(record):
                 with self._own.set_aside():
                     self._snakemakes.handle(record)
@@ -123,6 +125,17 @@ class LogHandler(LogHandlerBase):
         elif event in _FAILURES:
             for failure in watcher.fail(_read_failed(record)):
                 self._say(f"FAILED {describe_failure(failure)}", "bad")
+
+    def _notice_end(self, watcher: Watcher, record: logging.LogRecord) -> None:
+        """Tells a run that broke from one that somebody ended.
+
+        Snakemake says of both that not all was done, but only after our own last words.
+        """
+        told: dict[str, Any] = record.__dict__
+        self._has_last_words |= bool(told.get(OWN_ATTRIBUTE))
+        is_fault = told.get("event") == LogEvent.ERROR and told["exception"] != "KeyboardInterrupt"
+        if is_fault and not self._has_last_words:
+            watcher.is_broken = True
 
     def _say(self, text: str, kind: str = "plain") -> None:
         if kind == "bad" or not self._is_quiet:

@@ -26,10 +26,24 @@ class GpuMeter:
     Both are None where NVML does not answer; of cards that do not tell, utilisation is.
     """
 
-    def __init__(self, gpus: Sequence[str]) -> None:
+    def __init__(self, gpus: Sequence[str] = ()) -> None:
         self._gpus = gpus
         self._percents: list[float] = []
         self.memory_peak_mb: float | None = None
+        self.seen: set[str] = set()
+        self.wall_time_s = 0.0
+
+    @contextmanager
+    def watch(self, gpus: Sequence[str]) -> Iterator[None]:
+        """While the block runs, watches these cards; what it saw is added to what it saw before."""
+        self._gpus = gpus
+        self.seen |= set(gpus)
+        start_s = time.monotonic()
+        try:
+            with look_repeatedly(self.look):
+                yield
+        finally:
+            self.wall_time_s += time.monotonic() - start_s
 
     @property
     def utilisation_percent(self) -> float | None:
@@ -39,7 +53,7 @@ class GpuMeter:
         return round(sum(self._percents) / len(self._percents), 1)
 
     def look(self) -> None:
-        """Looks once."""
+        """Looks once, if there are cards to look at."""
         if not self._gpus:
             return
         try:
@@ -75,27 +89,23 @@ def look_repeatedly(look: Callable[[], None]) -> Iterator[None]:
 
 
 @contextmanager
-def record_gpu_usage(path: Path | None, gpus: Sequence[str]) -> Iterator[None]:
-    """Writes to `path` what is used of cards while the block runs, however it ends.
+def record_gpu_usage(path: Path | None) -> Iterator[GpuMeter]:
+    """A meter for the block, which writes what it saw to `path`, however the block ends.
 
-    Of several blocks of one job, the last one counts. Without a path, nothing is written.
+    Without a path, nothing is written.
     """
-    if path is None:
-        yield
-        return
-    meter = GpuMeter(gpus)
-    start_s = time.monotonic()
+    meter = GpuMeter()
     try:
-        with look_repeatedly(meter.look):
-            yield
+        yield meter
     finally:
-        _write(path, gpus, meter, time.monotonic() - start_s)
+        if path is not None:
+            _write(path, meter)
 
 
-def _write(path: Path, gpus: Sequence[str], meter: GpuMeter, wall_time_s: float) -> None:
+def _write(path: Path, meter: GpuMeter) -> None:
     facts = {
-        "gpus": list(gpus),
-        "wall_time_s": round(wall_time_s, 3),
+        "gpus": sorted(meter.seen),
+        "wall_time_s": round(meter.wall_time_s, 3),
         "gpu_memory_peak_mb": meter.memory_peak_mb,
         "gpu_utilisation_percent": meter.utilisation_percent,
     }

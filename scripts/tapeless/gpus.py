@@ -184,7 +184,7 @@ def take_gpus(count: int) -> Iterator[tuple[str, ...]]:
 
 
 @contextmanager
-def use_gpus(count: int) -> Iterator[None]:
+def use_gpus(count: int) -> Iterator[tuple[str, ...]]:
     """Holds `count` cards for the CUDA of this process, as `take_gpus` does; for 0 nothing happens.
 
     CUDA must not have been used before: it looks only once which cards it may see.
@@ -192,7 +192,7 @@ def use_gpus(count: int) -> Iterator[None]:
     with take_gpus(count) as gpus:
         if gpus:
             os.environ[VISIBLE_DEVICES] = ",".join(gpus)
-        yield
+        yield gpus
 
 
 def _gather(held: ExitStack, folder: int, candidates: Sequence[str], count: int) -> tuple[str, ...]:

@@ -29,6 +29,7 @@ AFTER_SHAPY = {
     "summarize_video",
     "draw_video",
     "forget_frames",
+    "collect_benchmarks",
     "collect_checks",
     "collect_reports",
     "draw_cohort",

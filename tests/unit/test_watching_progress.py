@@ -134,6 +134,15 @@ def test_a_job_for_several_videos_counts_for_each():
     assert progress.finish(1, 2) == {"anna": MEASURED, "ben": REJECTED}
 
 
+def test_where_a_run_wants_a_part_only_a_video_without_jobs_or_verdict_waits():
+    plan = Plan({1: JOBS[FRAMES_ANNA]}, ("anna", "ben", "old"), Path("results"), is_whole=False)
+    verdicts = {"anna": Verdict("done"), "ben": Verdict("done"), "old": MEASURED}
+    progress = Progress(plan, verdicts.__getitem__, {}, 0.0)
+    assert videos(progress) == {"measured": 1, "waiting": 2}
+    do(progress, 1, 1, 2)
+    assert videos(progress) == {"measured": 1, "done": 1, "waiting": 1}
+
+
 def test_the_jobs_at_work_for_longest_come_first():
     progress = begin()
     progress.start(FRAMES_BEN, 101)

@@ -38,7 +38,8 @@ NEXT = {
     "check_video": {"summarize_video", "collect_checks", "forget_frames"},
     "collect_checks": set(),
     "summarize_video": {"draw_video", "collect_reports"},
-    "draw_video": set(),
+    "draw_video": {"collect_benchmarks"},
+    "collect_benchmarks": set(),
     "collect_reports": {"write_provenance", "draw_cohort"},
     "draw_cohort": set(),
     "write_provenance": set(),
@@ -51,6 +52,7 @@ SCRIPTS = {
 }
 FOR_ALL = {
     "build_shape_space",
+    "collect_benchmarks",
     "collect_checks",
     "collect_reports",
     "draw_cohort",

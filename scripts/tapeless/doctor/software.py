@@ -36,6 +36,7 @@ ENVIRONMENTS = {
     "measure": {
         "measure_bodies",
         "summarize_video",
+        "collect_benchmarks",
         "collect_checks",
         "collect_reports",
         "write_provenance",

@@ -38,6 +38,8 @@ class Plan:
         started_s: when the run started, of `time.time()`; older logs are of other runs.
         log: the file with all that Snakemake says, if there is one.
         textfile: where to write numbers for Prometheus, if that is wanted.
+        is_whole: whether all that can be had of the videos is wanted, so that one without jobs is
+            done.
     """
 
     jobs: Mapping[int, PlannedJob]
@@ -46,6 +48,7 @@ class Plan:
     started_s: float = 0.0
     log: Path | None = None
     textfile: Path | None = None
+    is_whole: bool = True
 
 
 class Verdict(NamedTuple):
@@ -128,6 +131,8 @@ class Progress:
         for name, known in self._videos.items():
             if not known.jobs_left:
                 known.verdict = judge(name)
+                if known.verdict.state == "done" and not plan.is_whole:
+                    known.verdict = Verdict("waiting")
         self._counts = Counter(map(_state_of, self._videos.values()))
 
     def start(self, job_id: int, now_s: float) -> None:

@@ -26,7 +26,9 @@ HEARTBEAT_S = 10.0
 
 
 class Watcher:
-    """Follows one run, and keeps its files up to date."""
+    """Follows one run, and keeps its files up to date; `is_broken` is set of one that broke."""
+
+    is_broken = False
 
     def __init__(self, plan: Plan) -> None:
         self.progress = Progress(
@@ -73,7 +75,7 @@ class Watcher:
         if self.progress.is_done:
             self._state = "finished"
         else:
-            self._state = "failed" if self._failures else "interrupted"
+            self._state = "failed" if self._failures or self.is_broken else "interrupted"
         self._write()
         return self._state
 
