@@ -15,6 +15,7 @@ from tapeless.containers import expect_usage
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.video import Sampling, Tools, probe, sample_clip, write_table
+from tapeless.video.constancy import expect_unchanged
 from tapeless.video.describe import describe_camera
 from tapeless.video.programs import HOST_TOOLS
 from tapeless.video.recall import write_recipe
@@ -45,7 +46,8 @@ def main(
         write_recipe(frames, video, sampling, tools)
         return {"frames_sampled": len(sampled)}
 
-    run_stage(frames, [], work)
+    with expect_unchanged(video):
+        run_stage(frames, [], work)
 
 
 if __name__ == "__main__":

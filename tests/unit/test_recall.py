@@ -15,6 +15,7 @@ from container_jobs import SETTINGS
 from examined import IMAGES, make_program
 from sample_frames import main
 from tapeless.video import Sampling
+from tapeless.video.constancy import VideoChangedError
 from tapeless.video.programs import Tools
 from tapeless.video.recall import recall_frames, write_recipe
 
@@ -106,7 +107,7 @@ def test_a_recipe_says_whose_ffmpeg_it_was_and_nothing_of_how_it_is_run(clip: Pa
     write_recipe(tmp_path, clip, Sampling(), Tools(SETTINGS_NOW | environment))
     text = (tmp_path / "recipe.json").read_text(encoding="utf-8")
     recipe = json.loads(text)
-    assert set(recipe) == {"video", "sampling", "ffmpeg"}
+    assert set(recipe) == {"video", "content", "sampling", "ffmpeg"}
     assert recipe["ffmpeg"] == {"runs_on": "container", "digest": None}
     assert "secret" not in text
 
@@ -144,3 +145,14 @@ def test_a_video_that_is_gone_is_a_fault_of_the_machine(tmp_path: Path):
     clip.unlink()
     with pytest.raises(FileNotFoundError):
         recall(tmp_path / "frames")
+
+
+def test_a_video_that_was_replaced_brings_nothing_back(tmp_path: Path):
+    clip = write_clip(tmp_path / "clip.mp4", numbered(10), "-c:v", "libx264")
+    outputs = (tmp_path / name for name in ("frames", "frames.csv", "camera.json"))
+    main(clip, *outputs, sampling=Sampling(frames=3))
+    forget(tmp_path / "frames", "frame_000001")
+    write_clip(clip, numbered(20), "-c:v", "libx264")
+    with pytest.raises(VideoChangedError, match="start again"):
+        recall(tmp_path / "frames")
+    assert not (tmp_path / "frames/frame_000001.png").exists()

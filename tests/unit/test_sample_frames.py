@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from video_files import numbered, write_clip
 
 from sample_frames import main
-from tapeless.video import MediaToolError, Sampling
+from tapeless.video import Clip, MediaToolError, Sampling, probe
+from tapeless.video.constancy import VideoChangedError
 
 HEADER = ["frame", "time_s", "source_frame", "width", "height", "sharpness"]
 
@@ -66,3 +69,26 @@ def test_a_broken_machine_gives_no_verdict(
     with pytest.raises(MediaToolError):
         main(clip, *outputs(tmp_path), sampling=Sampling())
     assert not (tmp_path / "frames" / "outcome.json").exists()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda video: video.write_bytes(video.read_bytes()[:1000]),  # cut off, so unreadable
+        lambda video: video.write_bytes(video.read_bytes()),  # saved again
+        lambda video: video.unlink(),
+    ],
+)
+def test_a_video_that_changes_meanwhile_gives_no_verdict(
+    clip: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[Path], object]
+):
+    video = tmp_path / "copied.mp4"
+    shutil.copy2(clip, video)
+
+    def probe_late(*arguments: object) -> Clip:
+        change(video)
+        return probe(*arguments)
+
+    monkeypatch.setattr("sample_frames.probe", probe_late)
+    with pytest.raises((VideoChangedError, FileNotFoundError)):
+        main(video, *outputs(tmp_path), sampling=Sampling())

@@ -24,6 +24,7 @@ from typing import Any
 from tapeless.forgetting import are_forgotten, list_frames
 from tapeless.outcomes import check_stage
 from tapeless.seals import seal
+from tapeless.video.constancy import expect_unchanged, identify
 from tapeless.video.programs import CONTAINER_PROGRAM, HOST_TOOLS, Tools
 from tapeless.video.sample import Sampling, sample_frames
 
@@ -38,7 +39,12 @@ def write_recipe(frames: Path, video: Path, sampling: Sampling, tools: Tools = H
     Of a container only what it is, not how it is run: that is this machine's affair, may change
     until then, and may be secret.
     """
-    recipe = {"video": str(video), "sampling": asdict(sampling), "ffmpeg": _describe(tools)}
+    recipe = {
+        "video": str(video),
+        "content": identify(video),
+        "sampling": asdict(sampling),
+        "ffmpeg": _describe(tools),
+    }
     (frames / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
 
 
@@ -60,6 +66,7 @@ def recall_frames(
     Raises:
         DamagedStageError: if the directory is not as it was written.
         FileNotFoundError: if the video is gone.
+        VideoChangedError: if it is not the one that was sampled.
         MediaToolError, ContainerError: if ffmpeg cannot be run.
     """
     check_stage(frames)
@@ -69,9 +76,11 @@ def recall_frames(
     recipe = json.loads((frames / RECIPE_FILE).read_text(encoding="utf-8"))
     sampling = replace(Sampling(**recipe["sampling"]), hwaccel="none")
     tools = HOST_TOOLS if recipe["ffmpeg"]["runs_on"] == "host" else Tools(containers, labels)
+    video = Path(recipe["video"])
     with TemporaryDirectory(dir=frames, prefix=".recalled-") as folder:
         recalled = Path(folder)
-        sample_frames(Path(recipe["video"]), recalled, sampling, threads, tools)
+        with expect_unchanged(video, recipe.get("content")):
+            sample_frames(video, recalled, sampling, threads, tools)
         for picture in list_frames(recalled):
             picture.replace(frames / picture.name)
     seal(frames)  # another ffmpeg may take slightly other pictures
