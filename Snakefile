@@ -26,7 +26,6 @@ include: "rules/sample_frames.smk"
 include: f"rules/pose_{config['pose']['backend']}.smk"
 include: "rules/select_keypoints.smk"
 include: "rules/segment_person.smk"
-include: "rules/collect_benchmarks.smk"
 include: "rules/blur_faces.smk"
 include: f"rules/shape_{config['shape']['backend']}.smk"
 include: "rules/forget_frames.smk"
@@ -36,6 +35,7 @@ include: "rules/summarize_video.smk"
 include: "rules/draw_video.smk"
 include: "rules/collect_reports.smk"
 include: "rules/draw_cohort.smk"
+include: "rules/collect_benchmarks.smk"
 include: "rules/targets.smk"
 
 
@@ -45,7 +45,6 @@ rule all:
         of_every_video("<results>/videos/{video}/outcome.json"),
         of_every_video("<results>/videos/{video}/sheet.png"),
         branch(
-        "<results>/benchmarks.csv",
             config["keep_frames"],
             then=[],
             otherwise=of_every_video("<results>/videos/{video}/frames_forgotten"),
@@ -56,6 +55,7 @@ rule all:
         "<results>/subjects.csv",
         "<results>/repeatability.csv",
         "<results>/cohort.html",
+        "<results>/benchmarks.csv",
         "<results>/provenance.json",
 
 

@@ -203,20 +203,20 @@ def announce_run(logs):
         workflow.dag.jobid(job): PlannedJob(job.rule.name, videos_of(job))
         for job in workflow.dag.needrun_jobs()
     }
+    textfile = config["prometheus_textfile"]
     plan = Plan(
         jobs,
         tuple(VIDEOS),
         results=Path(workflow.pathvars.apply("<results>")),
         started_s=RUN_STARTED_S,
-    textfile = config["prometheus_textfile"]
         log=next((Path(os.path.relpath(path)) for path in logs), None),
+        textfile=None if textfile is None else Path(textfile).expanduser(),
+        is_whole=any(job.stage == "all" for job in jobs.values()),
     )
     logger.info(f"{counted(len(jobs), 'job')} to do", extra={"tapeless_plan": plan})
 
 
 def end_leftovers():
-        textfile=None if textfile is None else Path(textfile).expanduser(),
-        is_whole=any(job.stage == "all" for job in jobs.values()),
     """Keeps the container of a job that was killed from computing on for nobody."""
     clear_leftovers(Situation(config, SCRIPTS.parent, is_elsewhere=not workflow.local_exec))
 
