@@ -6,6 +6,7 @@ import errno
 import json
 import math
 import os
+import re
 import stat
 from array import array
 from collections.abc import Iterator, Mapping
@@ -40,6 +41,8 @@ _ENTRIES = (
 )
 _MACHINE_ERRORS = (errno.EACCES, errno.EMFILE, errno.ENFILE, errno.ENOENT)
 _UNKNOWN_RATE_HZ = 25.0
+_SAID_BY_A_DECODER = re.compile(r"\[\w+ @ 0x[0-9a-f]+\] ")
+"""Of a decoder that cannot even start, ffprobe 5.1 makes an end, with no word in its answer."""
 
 
 @dataclass(frozen=True)
@@ -90,6 +93,8 @@ def probe(path: Path, tools: Tools = HOST_TOOLS) -> Clip:
     try:
         content = json.loads(answer)
     except ValueError as error:
+        if status == 1 and any(map(_SAID_BY_A_DECODER.match, run.messages)):
+            raise _no_good_pictures() from error
         raise run.failure(status) from error
     if "error" in content:
         if -content["error"]["code"] == errno.EIO:
@@ -238,12 +243,16 @@ def _picture_stream(streams: list[dict[str, Any]]) -> dict[str, Any]:
         )
     stream = max(videos, key=lambda s: _pixels(s))
     if not 0 < _pixels(stream) <= MAX_PIXELS:
-        raise Rejected(
-            "not_a_video",
-            f"Its pictures are damaged or larger than {MAX_PIXELS // 10**6} megapixels: "
-            "export it again, at 4K or less.",
-        )
+        raise _no_good_pictures()
     return stream
+
+
+def _no_good_pictures() -> Rejected:
+    return Rejected(
+        "not_a_video",
+        f"Its pictures are damaged or larger than {MAX_PIXELS // 10**6} megapixels: "
+        "export it again, at 4K or less.",
+    )
 
 
 def _pixels(stream: Mapping[str, Any]) -> int:
