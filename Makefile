@@ -3,9 +3,10 @@
 export PYTHON TORCH
 CORES ?= $(shell nproc)
 BIN := .venv/bin
+SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy lock
+.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy audit sbom lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -53,6 +54,13 @@ bench-accuracy: setup ## measure accuracy and coverage, and set the width of int
 	    --config cohort=$$cohort $(if $(ADULTS),adults=$(ADULTS)) || exit; \
 	done; done
 	$(BIN)/python docs/generate.py # docs/checks.md says how much wider intervals without a turn are
+
+audit: setup-dev ## look up all locked packages in a database of known vulnerabilities
+	$(BIN)/python tools/audit
+
+sbom: setup-dev ## write sbom.json: every package that running needs, with versions and hashes (CycloneDX)
+	{ cat requirements.lock; grep '^torch==' requirements.in; } | $(BIN)/cyclonedx-py requirements \
+	  --pyproject pyproject.toml --mc-type application --output-reproducible --output-file $(SBOM) -
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
 	for set in "" -cluster -dev; do \
