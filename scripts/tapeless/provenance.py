@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import re
 import shlex
 import shutil
 import subprocess
@@ -35,6 +36,8 @@ HIDDEN = "(hidden)"
 """What stands in the place of what nobody else should read."""
 
 _GIT_TIME_LIMIT_S = 20
+_SECRET_OPTION = re.compile(r"--.*(secret|password|token|access-key|credential)", re.IGNORECASE)
+_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^/@\s]+@")
 
 
 def describe_run(
@@ -89,12 +92,22 @@ def hide_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def hide_secrets_of_command(command: str) -> str:
-    """A command line without settings of the containers' variables, which may be tokens."""
-    words = shlex.split(command)
-    return shlex.join(
-        f"containers={HIDDEN}" if word.startswith("containers=") and "environment" in word else word
-        for word in words
-    )
+    """A command line without what may be a secret.
+
+    That are settings of the containers' variables, the values of options such as
+    `--storage-s3-secret-key`, and a password in an address.
+    """
+    told: list[str] = []
+    for word in shlex.split(command):
+        name, equals, _ = word.partition("=")
+        if word.startswith("containers=") and "environment" in word:
+            word = f"containers={HIDDEN}"
+        elif _SECRET_OPTION.match(name) and equals:
+            word = f"{name}={HIDDEN}"
+        elif told and _SECRET_OPTION.match(told[-1]) and "=" not in told[-1]:
+            word = HIDDEN
+        told.append(_PASSWORD.sub(rf"\1{HIDDEN}@", word))
+    return shlex.join(told)
 
 
 def describe_cards() -> dict[str, Any] | None:

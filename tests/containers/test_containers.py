@@ -179,14 +179,18 @@ def test_a_container_has_no_rights_that_it_does_not_need(
 ):
     code = """
 for line in open("/proc/self/status"):
-    if line.startswith(("CapEff", "CapBnd", "NoNewPrivs")):
+    if line.startswith(("CapEff", "CapBnd", "NoNewPrivs", "Seccomp:")):
         print(*line.split())
+import resource
+print("dumps", *resource.getrlimit(resource.RLIMIT_CORE))
 """
     only_dac_override = f"{1 << 1:016x}"  # as the tests' root
     assert listen(make_job(code), settings) == [
         f"CapEff: {only_dac_override}",
         f"CapBnd: {only_dac_override}",
         "NoNewPrivs: 1",
+        "Seccomp: 2",
+        "dumps 0 0",
     ]
 
 

@@ -86,13 +86,19 @@ def test_values_of_the_containers_variables_are_not_told(repository: Path) -> No
     [
         ("--cores 2 --config 'containers={environment: {A: b}}'", "--config 'containers=(hidden)'"),
         ("--config 'containers={runtime: host}' keep_frames=true", "'containers={runtime: host}'"),
+        (
+            "--storage-s3-secret-key 'A: b' --cores 2",
+            "--storage-s3-secret-key '(hidden)' --cores 2",
+        ),
+        ("--storage-s3-token='A: b' --cores 2", "'--storage-s3-token=(hidden)' --cores 2"),
+        ("--storage-s3-endpoint-url https://me:A:b@host:9000/x", "https://me:(hidden)@host:9000/x"),
     ],
 )
 def test_nor_are_they_in_the_command_line(repository: Path, typed: str, told: str) -> None:
     command = describe(repository, command=f"snakemake {typed}")["command"]
 
     assert told in command
-    assert "A: b" not in command
+    assert "A: b" not in command and "A:b" not in command
 
 
 def test_a_clean_repository_names_its_commit(repository: Path) -> None:

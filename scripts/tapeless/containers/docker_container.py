@@ -24,6 +24,8 @@ _HEADER = struct.Struct(">BxxxL")
 _NO_GPU = "void"
 _DRIVER_PARTS = ["gpu", "compute", "utility", "graphics", "video"]
 _TMP_OPTIONS = "rw,exec,nosuid,nodev,mode=1777"
+_MOST_THREADS = 4096
+"""Of all processes of a container; libraries start some for each core, and several of them do."""
 
 
 def container_options(client: docker.DockerClient, plan: Plan, image: str) -> dict[str, Any]:
@@ -74,11 +76,12 @@ def _confinement(plan: Plan) -> dict[str, Any]:
 
 
 def _limits(plan: Plan) -> dict[str, Any]:
-    ulimits: Mapping[str, int] = plan.settings["ulimits"]
+    ulimits: Mapping[str, int] = {"core": 0, **plan.settings["ulimits"]}  # dumps hold pictures
     return {
         "shm_size": plan.settings["shm_mb"] * _MB,
         "mem_limit": plan.memory_mb * _MB,
         "memswap_limit": plan.memory_mb * _MB,
+        "pids_limit": _MOST_THREADS,
         "ulimits": [Ulimit(name=name, soft=n, hard=n) for name, n in ulimits.items()],
     }
 
