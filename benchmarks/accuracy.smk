@@ -161,7 +161,7 @@ rule use_intervals:
         "envs/synthetic.yaml"
     params:
         library=str(LIBRARY / "tapeless/data"),
-        seed=PEOPLE["seed"],
+        seed=PEOPLE["drawn"]["seed"],
     message:
         "Writing the width of intervals into the library"
     script:
@@ -251,8 +251,7 @@ rule ablate_fit:
     params:
         views=config["ablation"]["views"],
         number=lambda wildcards: ADULTS.index(wildcards.video.split("-")[0]),
-        seed=PEOPLE["seed"],
-        varied_beyond_prior=PEOPLE["varied_beyond_prior"],
+        drawn=PEOPLE["drawn"],
     message:
         "Fitting {wildcards.video} with other input"
     script:

@@ -58,8 +58,7 @@ rule film_adult:
         runtime="20m",
     params:
         number=lambda wildcards: ADULTS.index(wildcards.adult),
-        seed=PEOPLE["seed"],
-        varied_beyond_prior=PEOPLE["varied_beyond_prior"],
+        drawn=PEOPLE["drawn"],
         shots=shots(PEOPLE["takes"]),
         variation=config["variation"],
     message:
@@ -95,8 +94,7 @@ rule measure_truth:
         runtime="20m",
     params:
         adults=ADULTS,
-        seed=PEOPLE["seed"],
-        varied_beyond_prior=PEOPLE["varied_beyond_prior"],
+        drawn=PEOPLE["drawn"],
     message:
         "Measuring the true bodies"
     script:

@@ -5,10 +5,10 @@ exact one, the angle of the lens guessed or given, fewer frames, other sources o
 height; and, without any fit, of the body in the fit's space that is closest to the true one.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -110,13 +110,12 @@ def main(
     *,
     views: Sequence[int],
     number: int,
-    seed: int,
-    varied_beyond_prior: bool,
+    drawn: Mapping[str, Any],
 ) -> None:
     """Writes the table `ablation`: video, variant, frames, measurement, measured, true."""
     film = pd.read_csv(inputs["films"]).set_index("video").T[ablation.stem]
     camera = Camera(**{field.name: film[field.name] for field in fields(Camera)})
-    true = rest_body(draw_adults(number + 1, seed, varied_beyond_prior=varied_beyond_prior)[number])
+    true = rest_body(draw_adults(number + 1, **drawn)[number])
     frames = read_frames(inputs["keypoints"], inputs["silhouettes"])
     exact = with_exact_outlines(frames, inputs["masks"], pd.read_csv(inputs["frames_table"]))
     variants = measure_variants(frames, exact, true, inputs["space"], camera, views)
@@ -144,6 +143,5 @@ if __name__ == "__main__":
             Path(snakemake.output.ablation),
             views=snakemake.params.views,
             number=snakemake.params.number,
-            seed=snakemake.params.seed,
-            varied_beyond_prior=snakemake.params.varied_beyond_prior,
+            drawn=snakemake.params.drawn,
         )

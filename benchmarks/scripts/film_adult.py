@@ -43,20 +43,19 @@ def main(
     table: Path,
     *,
     number: int,
-    seed: int,
-    varied_beyond_prior: bool,
+    drawn: Mapping[str, Any],
     shots: Mapping[str, Mapping[str, Any]],
     variation: Mapping[str, Any],
 ) -> None:
-    """Films number `number` (from 0) of the adults that `seed` draws.
+    """Films number `number` (from 0) of the adults who are `drawn` so, see draw_adults.
 
     Takes that are `like` the same one differ in what the configuration says, and nothing else.
     """
-    adult = draw_adults(number + 1, seed, varied_beyond_prior=varied_beyond_prior)[number]
+    adult = draw_adults(number + 1, **drawn)[number]
     rows = []
     for (take, wanted), video, folder in zip(shots.items(), videos, masks, strict=True):
         wishes = dict(wanted)
-        own_seed = int.from_bytes(f"{seed} {number} {wishes.pop('like')}".encode())
+        own_seed = int.from_bytes(f"{drawn['seed']} {number} {wishes.pop('like')}".encode())
         shot = vary(Shot(**wishes), variation, np.random.default_rng(own_seed))
         camera = film_person(adult, video, seed=own_seed, shot=shot, masks=folder)
         row = {"video": video.stem, "path": str(video), "adult": video.stem.split("-")[0]}
@@ -71,8 +70,7 @@ if __name__ == "__main__":
             [Path(path) for path in snakemake.output.masks],
             Path(snakemake.output.table),
             number=snakemake.params.number,
-            seed=snakemake.params.seed,
-            varied_beyond_prior=snakemake.params.varied_beyond_prior,
+            drawn=snakemake.params.drawn,
             shots=snakemake.params.shots,
             variation=snakemake.params.variation,
         )

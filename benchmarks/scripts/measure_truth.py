@@ -1,8 +1,8 @@
 """Measures the true bodies of a cohort: a row per adult, with their sex and SI measurements."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 
-def main(truth: Path, *, adults: Sequence[str], seed: int, varied_beyond_prior: bool) -> None:
-    """Writes the table of the people that `seed` draws, named `adults`."""
-    people = draw_adults(len(adults), seed, varied_beyond_prior=varied_beyond_prior)
+def main(truth: Path, *, adults: Sequence[str], drawn: Mapping[str, Any]) -> None:
+    """Writes the table of the people who are `drawn` so (see draw_adults), named `adults`."""
+    people = draw_adults(len(adults), **drawn)
     pd.DataFrame(
         {"adult": name, "sex": person.sex, **measure_body(rest_body(person))}
         for name, person in zip(adults, people, strict=True)
@@ -28,6 +28,5 @@ if __name__ == "__main__":
         main(
             Path(snakemake.output.truth),
             adults=snakemake.params.adults,
-            seed=snakemake.params.seed,
-            varied_beyond_prior=snakemake.params.varied_beyond_prior,
+            drawn=snakemake.params.drawn,
         )

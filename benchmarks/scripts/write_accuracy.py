@@ -239,7 +239,7 @@ def cohort_table(evidence: Evidence, config: Mapping[str, Any]) -> str:
     for cohort, truth in people.items():
         bmi = truth["mass"] / truth["height"] ** 2
         columns[cohort] = [
-            str(config["cohorts"][cohort]["seed"]),
+            str(config["cohorts"][cohort]["drawn"]["seed"]),
             str(len(truth)),
             str(int(truth["sex"].eq("female").sum())),
             f"{100 * truth['height'].min():.0f} to {100 * truth['height'].max():.0f} cm",

@@ -5,9 +5,9 @@ Anny's own parameters know nothing of how common a body is: drawn uniformly they
 everything else; then the parameters `height` and fatness are solved for the drawn stature and mass.
 
 Two generators are kept apart. `draw_adults(..., varied_beyond_prior=False)` is the one that priors
-are built on and constants tuned on. With `varied_beyond_prior=True`, bodies also vary in ways that
-the first never varies (left differs from right, posture, feet, belly and breast shape), so that
-they lie outside any space fitted to it: that is the generator of demo and benchmark.
+are built on. With `varied_beyond_prior=True`, bodies also vary in ways that the first never varies
+(left differs from right, and navels lie higher or lower), so that they lie outside any space fitted
+to it: that is the generator of demo and benchmark.
 """
 
 from __future__ import annotations
@@ -28,6 +28,9 @@ from tapeless.units import DENSITY_KG_M3
 
 Floats = npt.NDArray[np.float32]
 Sex = Literal["female", "male"]
+Builds = Literal["population", "even"]
+"""How common statures and body mass indices are: as in the population, or, "even", at the ends of
+their ranges as common as in the middle."""
 
 PRIOR_SEED = 1
 """Of the population that body spaces and priors are built on."""
@@ -49,7 +52,7 @@ FATNESS: Mapping[str, Mapping[Sex, float]] = {
     "measure-bust-circ-incr": {"female": 0.10, "male": 0.05},
     "measure-upperarm-circ-incr": {"female": 0.20, "male": 0.15},
     "measure-calf-circ-incr": {"female": 0.15, "male": 0.15},
-    "measure-neck-circ-incr": {"female": 0.20, "male": 0.25},
+    "measure-neck-circ-incr": {"female": 0.12, "male": 0.15},
 }
 """What fatness changes besides Anny's `weight` and `muscle`."""
 
@@ -60,12 +63,12 @@ SPREAD: Mapping[str, float] = {
     "measure-underbust-circ-incr": 0.12,
     "measure-thigh-circ-incr": 0.25,
     "measure-knee-circ-incr": 0.20,
-    "measure-calf-circ-incr": 0.25,
+    "measure-calf-circ-incr": 0.15,
     "measure-ankle-circ-incr": 0.20,
-    "measure-upperarm-circ-incr": 0.30,
-    "measure-wrist-circ-incr": 0.20,
-    "measure-neck-circ-incr": 0.30,
-    "measure-shoulder-dist-incr": 0.35,
+    "measure-upperarm-circ-incr": 0.15,
+    "measure-wrist-circ-incr": 0.04,
+    "measure-neck-circ-incr": 0.15,
+    "measure-shoulder-dist-incr": 0.15,
     "measure-upperarm-length-incr": 0.25,
     "measure-lowerarm-length-incr": 0.25,
     "measure-napetowaist-dist-incr": 0.12,
@@ -78,7 +81,7 @@ SPREAD: Mapping[str, float] = {
     "torso-scale-horiz-incr": 0.12,
     "torso-scale-depth-incr": 0.15,
     "torso-scale-vert-incr": 0.12,
-    "torso-vshape-incr": 0.30,
+    "torso-vshape-incr": 0.15,
     "torso-muscle-pectoral-incr": 0.20,
     "torso-muscle-dorsi-incr": 0.15,
     "stomach-tone-incr": 0.30,
@@ -93,7 +96,27 @@ They make the girths of such people differ by as much as measured people do: sta
 about 3 cm at the waist, 3.5 cm at the chest and 2.5 cm at the hips.
 """
 
-SPREAD_BEYOND_PRIOR: Mapping[str, float] = {
+SPREAD_OF_LIMBS: Mapping[str, float] = {
+    "upperarm-fat-incr": 0.15,
+    "upperarm-muscle-incr": 0.20,
+    "upperarm-shoulder-muscle-incr": 0.25,
+    "lowerarm-fat-incr": 0.15,
+    "lowerarm-muscle-incr": 0.20,
+    "upperleg-fat-incr": 0.12,
+    "upperleg-muscle-incr": 0.20,
+    "lowerleg-fat-incr": 0.15,
+    "lowerleg-muscle-incr": 0.20,
+    "leg-valgus-incr": 0.30,
+    "foot-scale-incr": 0.20,
+    "hand-scale-incr": 0.20,
+}
+"""Likewise of arms and legs, of which left and right are alike.
+
+Who carries more on the limbs carries less on the trunk at the same mass: without these changes the
+prior expected chests of 8 mm too much of the people that it is held against.
+"""
+
+SPREAD_OF_TRUNK: Mapping[str, float] = {
     "hip-trans-forward": 0.20,
     "hip-trans-up": 0.20,
     "hip-waist-up": 0.30,
@@ -108,21 +131,13 @@ SPREAD_BEYOND_PRIOR: Mapping[str, float] = {
     "neck-trans-forward": 0.25,
     "neck-scale-depth-incr": 0.25,
 }
-ASYMMETRIC_SPREAD_BEYOND_PRIOR: Mapping[str, float] = {
-    # drawn for the left and the right side of the body apart
-    "upperarm-fat-incr": 0.15,
-    "upperarm-muscle-incr": 0.20,
-    "upperarm-shoulder-muscle-incr": 0.25,
-    "lowerarm-fat-incr": 0.15,
-    "lowerarm-muscle-incr": 0.20,
-    "upperleg-fat-incr": 0.12,
-    "upperleg-muscle-incr": 0.20,
-    "lowerleg-fat-incr": 0.15,
-    "lowerleg-muscle-incr": 0.20,
-    "leg-valgus-incr": 0.30,
-    "foot-scale-incr": 0.20,
-    "hand-scale-incr": 0.20,
-}
+"""Likewise of posture and of the shapes of belly, breast and neck."""
+
+BEYOND_PRIOR = frozenset({"stomach-navel-out", "stomach-navel-up"})
+"""Of these, what only people beyond the prior have: what no outline shows."""
+
+ASYMMETRY_BEYOND_PRIOR = 0.5
+"""How much left and right then differ from what they share, as a share of `SPREAD_OF_LIMBS`."""
 
 # Of height and fatness, the two unknowns, and of stature (m) and mass (kg), what they give.
 _BOUNDS = ((0.05, -2.5), (0.95, 5.0))
@@ -156,7 +171,9 @@ class _Draft:
     local_changes: dict[str, float]
 
 
-def draw_adults(count: int, seed: int, *, varied_beyond_prior: bool = False) -> list[Adult]:
+def draw_adults(
+    count: int, seed: int, *, varied_beyond_prior: bool = False, builds: Builds = "population"
+) -> list[Adult]:
     """Draws adults, women and men in turn.
 
     The same seed gives the same people (but for rounding), and a longer list begins with the
@@ -165,7 +182,7 @@ def draw_adults(count: int, seed: int, *, varied_beyond_prior: bool = False) -> 
     adults: dict[int, Adult] = {}
     attempt = 0
     while missing := [number for number in range(count) if number not in adults]:
-        drafts = [_draft(number, attempt, seed, varied_beyond_prior) for number in missing]
+        drafts = [_draft(number, attempt, seed, varied_beyond_prior, builds) for number in missing]
         solved = zip(missing, _solve(drafts), strict=True)
         adults |= {number: adult for number, adult in solved if adult is not None}
         attempt += 1
@@ -228,16 +245,12 @@ def _y_up(points: Floats, floor: Floats) -> Floats:
     return np.stack([x, z - floor[:, None], -y], axis=-1)
 
 
-def _draft(number: int, attempt: int, seed: int, varied_beyond_prior: bool) -> _Draft:
+def _draft(
+    number: int, attempt: int, seed: int, varied_beyond_prior: bool, builds: Builds
+) -> _Draft:
     generator = np.random.default_rng([seed, int(varied_beyond_prior), number, attempt])
     sex: Sex = "female" if number % 2 == 0 else "male"
-    stature = _truncated(generator, *STATURE_M[sex], STATURE_RANGE_M)
-    log_bmi = _truncated(
-        generator,
-        np.log(BMI_MEDIAN[sex]),
-        BMI_LOG_SD,
-        (np.log(BMI_RANGE[0]), np.log(BMI_RANGE[1])),
-    )
+    stature, bmi = _build(generator, sex, builds)
     towards_other_sex = generator.uniform(0, 0.1)
     phenotypes = {
         "gender": 1 - towards_other_sex if sex == "female" else towards_other_sex,
@@ -246,16 +259,28 @@ def _draft(number: int, attempt: int, seed: int, varied_beyond_prior: bool) -> _
         "proportions": generator.uniform(0.2, 0.9),
     }
     local_changes = {name: generator.normal(0, spread) for name, spread in SPREAD.items()}
-    if varied_beyond_prior:
-        local_changes |= _changes_beyond_prior(generator)
-    return _Draft(sex, stature, float(np.exp(log_bmi)) * stature**2, phenotypes, local_changes)
+    asymmetry = ASYMMETRY_BEYOND_PRIOR if varied_beyond_prior else 0.0
+    for name, spread in SPREAD_OF_LIMBS.items():
+        of_both = generator.normal(0, spread)
+        for side in "lr":
+            local_changes[f"{side}-{name}"] = of_both + generator.normal(0, asymmetry * spread)
+    for name, spread in SPREAD_OF_TRUNK.items():
+        change = generator.normal(0, spread)
+        if varied_beyond_prior or name not in BEYOND_PRIOR:
+            local_changes[name] = change
+    return _Draft(sex, stature, bmi * stature**2, phenotypes, local_changes)
 
 
-def _changes_beyond_prior(generator: np.random.Generator) -> dict[str, float]:
-    spreads = dict(SPREAD_BEYOND_PRIOR)
-    for name, spread in ASYMMETRIC_SPREAD_BEYOND_PRIOR.items():
-        spreads |= {f"l-{name}": spread, f"r-{name}": spread}
-    return {name: generator.normal(0, spread) for name, spread in spreads.items()}
+def _build(generator: np.random.Generator, sex: Sex, builds: Builds) -> tuple[float, float]:
+    """A stature in m and a body mass index in kg/m2."""
+    mean, sd = STATURE_M[sex]
+    log_bmi_range = (float(np.log(BMI_RANGE[0])), float(np.log(BMI_RANGE[1])))
+    if builds == "even":
+        low, high = np.clip([mean - 3 * sd, mean + 3 * sd], *STATURE_RANGE_M)
+        return generator.uniform(low, high), float(np.exp(generator.uniform(*log_bmi_range)))
+    stature = _truncated(generator, mean, sd, STATURE_RANGE_M)
+    log_bmi = _truncated(generator, np.log(BMI_MEDIAN[sex]), BMI_LOG_SD, log_bmi_range)
+    return stature, float(np.exp(log_bmi))
 
 
 def _truncated(

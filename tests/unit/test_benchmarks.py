@@ -124,7 +124,7 @@ def score(errors: pd.DataFrame, **wanted: str) -> pd.Series:
 
 
 def test_no_two_cohorts_share_a_seed_nor_any_the_priors() -> None:
-    seeds = [cohort["seed"] for cohort in CONFIG["cohorts"].values()]
+    seeds = [cohort["drawn"]["seed"] for cohort in CONFIG["cohorts"].values()]
     assert len({*seeds, 1}) == len(seeds) + 1
 
 
@@ -149,11 +149,11 @@ def test_nobody_of_the_evaluation_is_seen_elsewhere_and_every_seed_has_its_purpo
         for f in root.glob(f"{folder}/**/*.py")
     ]
     used = {path: seeds_in(path) for path in files}
-    evaluated = CONFIG["cohorts"]["evaluation"]["seed"]
+    evaluated = CONFIG["cohorts"]["evaluation"]["drawn"]["seed"]
     assert [path for path, seeds in used.items() if evaluated in seeds] == []
     listed = set(CONFIG["seeds"])
     assert set().union(*used.values()) <= listed
-    assert {cohort["seed"] for cohort in CONFIG["cohorts"].values()} <= listed
+    assert {cohort["drawn"]["seed"] for cohort in CONFIG["cohorts"].values()} <= listed
 
 
 def test_spans_of_the_recording_share_no_frame() -> None:

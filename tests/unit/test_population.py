@@ -67,9 +67,20 @@ def test_the_same_seed_gives_the_same_people_and_a_longer_list_the_same_start() 
 def test_evaluated_bodies_vary_in_ways_that_the_prior_does_not() -> None:
     (known,), (evaluated,) = draw_adults(1, 7), draw_adults(1, 7, varied_beyond_prior=True)
     beyond = set(evaluated.local_changes) - set(known.local_changes)
-    assert {"l-upperarm-fat-incr", "r-upperarm-fat-incr", "hip-trans-forward"} <= beyond
+    assert beyond == {"stomach-navel-out", "stomach-navel-up"}
     left, right = (evaluated.local_changes[f"{side}-upperarm-fat-incr"] for side in "lr")
     assert left != right
+    left, right = (known.local_changes[f"{side}-upperarm-fat-incr"] for side in "lr")
+    assert left == right != 0
+
+
+def test_even_builds_reach_the_ends_of_their_ranges() -> None:
+    bodies = [measure_body(rest_body(a)) for a in draw_adults(40, seed=100, builds="even")]
+    table = pd.DataFrame(bodies)
+    bmi = table["mass"] / table["height"] ** 2
+    assert table["height"].min() < 1.53 and table["height"].max() > 1.92
+    assert bmi.min() < 18 and bmi.max() > 36
+    assert table["height"].between(1.499, 1.981).all() and bmi.between(16.9, 38.1).all()
 
 
 def test_a_rest_body_stands_on_the_floor_upright_and_faces_forward(adults: list[Adult]) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -24,6 +24,7 @@ from tapeless.keypoints import read_person
 from tapeless.outcomes import Rejected
 from tapeless.shape.anny_evidence import NOMINAL_HEIGHT_PX, Knowns, Observations, State
 from tapeless.shape.anny_fit import Fitter
+from tapeless.shape.anny_posing import bald
 from tapeless.shape.anny_space import ShapeSpace
 from tapeless.shape.outlines import gather_outlines
 from tapeless.units import DENSITY_KG_M3
@@ -248,6 +249,7 @@ def _body(
     frames: Sequence[Frame],
     settings: Settings,
 ) -> Body:
+    state = replace(state, coefficients=bald(state.coefficients))
     vertices = fitter.body.surface.unposed(state.coefficients).cpu().numpy()
     coefficients = state.coefficients.cpu().numpy()
     joints = space.bones_mean + np.tensordot(coefficients, space.bones_basis, 1)

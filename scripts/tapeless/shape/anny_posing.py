@@ -1,5 +1,7 @@
 """Posing a body of the shape space, and how its points move with every unknown of the fit.
 
+The last coefficient of a body is the hair on it: its surface has hair, stature and volume do not.
+
 Conventions: F frames, V vertices, M chosen points, J joints, K shape coefficients. Posed points
 are in camera coordinates (x right, y down, z forward, metres). A joint's rotation turns it in the
 frame of its parent, away from the rest pose; the root's is in the camera's frame.
@@ -83,23 +85,28 @@ class PosableBody:
 
     def stature(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """Height of the unposed body in metres, and its derivative by the coefficients (K,)."""
-        y = self.surface.unposed(coefficients)[:, 1]
+        y = self.surface.unposed(bald(coefficients))[:, 1]
         top, floor = y.argmax(), y.argmin()
         slope = self.surface.basis[top, 1] - self.surface.basis[floor, 1]
-        return y[top] - y[floor], slope
+        return y[top] - y[floor], bald(slope)
 
     def volume(self, coefficients: Tensor) -> tuple[Tensor, Tensor]:
         """Volume that the surface encloses in m3, and its derivative by the coefficients (K,).
 
         The sum over all faces of the tetrahedra that they span with the origin.
         """
-        unposed = self.surface.unposed(coefficients)
+        unposed = self.surface.unposed(bald(coefficients))
         a, b, c = (unposed[self.faces[:, corner]] for corner in range(3))
         by_vertex = torch.zeros_like(unposed)
         for corner, (one, other) in enumerate(((b, c), (c, a), (a, b))):
             by_vertex.index_add_(0, self.faces[:, corner], torch.linalg.cross(one, other) / 6)
         volume = (a * torch.linalg.cross(b, c)).sum() / 6
-        return volume, by_vertex.flatten() @ self.surface.basis.flatten(0, 1)
+        return volume, bald(by_vertex.flatten() @ self.surface.basis.flatten(0, 1))
+
+
+def bald(coefficients: Tensor) -> Tensor:
+    """The same body, or a slope by its coefficients (K,), without hair: the last of them."""
+    return torch.cat([coefficients[:-1], torch.zeros_like(coefficients[-1:])])
 
 
 def _points_first(basis: Tensor) -> Tensor:

@@ -4,8 +4,9 @@ Anny describes a body by phenotypes and hundreds of local changes, which bend in
 know nothing of how common a body is. Here a population of adults is drawn from Anny once, and its
 principal components become the unknowns of the fit: a body is `mean + basis . coefficients`,
 linear, and the population's spread of the coefficients is the prior. Anny's 104 bones are merged
-into the 19 joints that a video can tell apart. The frame is that of the body file: metres, y up,
-facing +z.
+into the 19 joints that a video can tell apart. One component more, the last, is hair: how far it
+keeps the outline from the skin of the head, which is no part of the body. The frame is that of the
+body file: metres, y up, facing +z.
 """
 
 from __future__ import annotations
@@ -81,7 +82,8 @@ class ShapeSpace:
 
     Shapes: K coefficients, V vertices, F triangles, B bones, J joints, P keypoints, S priors.
     The bases are scaled so that over the whole population a coefficient has mean 0 and standard
-    deviation 1.
+    deviation 1; that of hair, the last, has the mean that its prior says. Bones and keypoints have
+    no hair.
     """
 
     mean: Array  # (V, 3)
