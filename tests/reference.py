@@ -139,7 +139,7 @@ def make_reference_project(folder: Path, workstation: Workstation) -> ReferenceP
     """The workflow, configured for a workstation, without videos or results."""
     project = ReferenceProject(make_project(folder).folder, workstation)
     project.refer(
-        pose={"openpose": {"models": str(workstation.models), "pictures": True}},
+        pose={"openpose": {"models": str(workstation.models)}},
         shape={"shapy": {"data": str(workstation.data), "meshes": True}},
         containers={"mounts_file": None, "memory_mb": 1000},
     )

@@ -90,6 +90,7 @@ def find_config_faults(config: Mapping[str, Any], schema: Schema) -> list[str]:
         *_find_impossible_combinations(number),
         *_find_faults_of_backends(config, _faulty_groups(config, schema)),
         *_find_too_few_people(config),
+        *_find_pictures_to_keep(config, _faulty_groups(config, schema)),
         *_find_no_container(config),
         *_find_faults_of_measurements(config, _faulty_groups(config, schema)),
     ]
@@ -99,6 +100,19 @@ def _faulty_groups(config: Mapping[str, Any], schema: Schema) -> set[str]:
     """The groups of the configuration that break the schema somewhere."""
     errors = Draft202012Validator(schema).iter_errors(config)
     return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
+
+
+def _find_pictures_to_keep(config: Mapping[str, Any], faulty: set[str]) -> Iterator[str]:
+    """A backend's own pictures show people as the frames do, which are not to be kept."""
+    if config["keep_frames"] is not False:
+        return
+    for stage in STAGES:
+        if stage not in faulty and find_backend_needs(stage, config).kept_pictures:
+            key = f"{stage}.{config[stage]['backend']}.pictures"
+            yield (
+                f"{key} would keep pictures of people, faces not blurred, which "
+                f"keep_frames: false promises not to: set keep_frames: true, or {key}: false"
+            )
 
 
 def _find_faults_of_backends(config: Mapping[str, Any], faulty: set[str]) -> Iterator[str]:

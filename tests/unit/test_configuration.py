@@ -218,3 +218,18 @@ def test_numbers_from_the_command_line_arrive_as_text_and_become_numbers():
 def test_a_sheet_is_switched_off_with_null_also_on_the_command_line():
     assert with_defaults({"sheet": None}, SCHEMA)["sheet"] is None
     assert with_defaults({"sheet": "null"}, SCHEMA)["sheet"] is None
+
+
+@pytest.mark.parametrize(
+    ("stage", "backend", "needed"),
+    [("pose", "openpose", {"models": "/m"}), ("shape", "shapy", {"data": "/d"})],
+)
+def test_pictures_of_a_backend_are_kept_only_with_the_frames(
+    stage: str, backend: str, needed: dict[str, str]
+):
+    """They show faces, which `keep_frames: false` promises not to keep."""
+    asked: dict[str, Any] = {stage: {"backend": backend, backend: {**needed, "pictures": True}}}
+    (fault,) = faults_of(**asked)
+    assert fault.startswith(f"{stage}.{backend}.pictures would keep pictures of people")
+    assert faults_of(**asked, keep_frames=True) == []
+    assert faults_of(**{stage: {backend: {"pictures": True}}}) == []  # not the backend chosen

@@ -247,6 +247,20 @@ def test_every_frame_is_kept_with_all_heads_hidden(tmp_path) -> None:
     assert Outcome.read(tmp_path / "pictures").counts["pictures"] == 2
 
 
+def test_a_head_without_a_face_is_hidden_also_in_the_frame_in_which_the_person_is_lost(
+    tmp_path,
+) -> None:
+    """Of whom nothing but neck and body was ever found, as from behind."""
+    frame = wallpaper()
+    write_stage(tmp_path, [frame, frame], [[somebody(*FACE)], []])
+
+    _, lost = run(tmp_path)
+
+    around = np.s_[70 - 15 : 70 + 15, 150 - 12 : 150 + 12]
+    assert detail(lost[around]) < 0.1 * detail(frame[around])
+    assert np.abs(lost[200:].astype(int) - frame[200:]).mean() < 3
+
+
 def test_faces_stay_when_the_user_wants_them(tmp_path) -> None:
     frame = wallpaper()
     write_stage(tmp_path, [frame], [[somebody()]])

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from queue import SimpleQueue
+from typing import NamedTuple
 
 from PIL import Image
 
@@ -16,11 +17,13 @@ from tapeless.keypoints import Person, frame_names, read_poses
 from tapeless.logs import progress
 from tapeless.outcomes import Outcome
 from tapeless.pictures.faces import FaceFinder, Sighting, find_heads, lasting
-from tapeless.pictures.heads import hide
+from tapeless.pictures.heads import head_of, hide
 
 log = logging.getLogger(__name__)
 
 _JPEG_QUALITY = 90
+_NEAR_FRAMES = 2
+"""How many frames before and after one tell of people whom the pose detector lost in it."""
 
 
 def keep_pictures(
@@ -35,34 +38,48 @@ def keep_pictures(
     people: Mapping[str, list[Person]] = {}
     if Outcome.read(pose).is_ok:
         people = read_poses(pose, names)
-    found = _search(frames, names, people, threads) if blur_faces else {}
-    in_others = lasting(found)
-    for name in names:
+    seen = _search(frames, names, people, threads) if blur_faces else {}
+    in_others = lasting({name: both.found for name, both in seen.items()})
+    for number, name in enumerate(names):
         picture = read_rgb(frames / f"{name}.png")
         if blur_faces:
-            here = [face.head for face in found[name]]
+            here = [face.head for face in seen[name].found]
             others = [face for other in names if other != name for face in in_others[other]]
+            near = names[max(0, number - _NEAR_FRAMES) : number + _NEAR_FRAMES + 1]
+            others += [head for other in near if other != name for head in seen[other].posed]
             picture = hide(picture, find_heads(picture, people.get(name, []), here, others))
         Image.fromarray(picture).save(pictures / f"{name}.jpg", quality=_JPEG_QUALITY)
     log.info("kept %d pictures", len(names))
     return {"pictures": len(names)}
 
 
+class _Seen(NamedTuple):
+    """The heads in one frame: those found by looking, and those of whom the pose detector found.
+
+    Somebody whom it loses in the next frame still has a head there.
+    """
+
+    found: list[Sighting]
+    posed: list[Sighting]
+
+
 def _search(
     frames: Path, names: Sequence[str], people: Mapping[str, list[Person]], threads: int
-) -> dict[str, list[Sighting]]:
-    """The heads found in each frame besides those of `people`, and how they look."""
+) -> dict[str, _Seen]:
+    """The heads in each frame, and how they look."""
     idle: SimpleQueue[FaceFinder] = SimpleQueue()
 
-    def search(number: int) -> list[Sighting]:
+    def search(number: int) -> _Seen:
         name = names[number]
         picture = read_rgb(frames / f"{name}.png")
+        here = people.get(name, [])
         finder = idle.get()
         try:
-            heads = finder.find(picture, people.get(name, []), number)
+            heads = finder.find(picture, here, number)
         finally:
             idle.put(finder)
-        return [Sighting.of(picture, head) for head in heads]
+        posed = [head for head in map(head_of, here) if head is not None]
+        return _Seen(*([Sighting.of(picture, h) for h in each] for each in (heads, posed)))
 
     with ExitStack() as stack:
         for _ in range(threads):
