@@ -6,7 +6,7 @@ BIN := .venv/bin
 SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy audit sbom lock
+.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy bench-faults audit sbom lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -61,6 +61,10 @@ audit: setup-dev ## look up all locked packages in a database of known vulnerabi
 sbom: setup-dev ## write sbom.json: every package that running needs, with versions and hashes (CycloneDX)
 	{ cat requirements.lock; grep '^torch==' requirements.in; } | $(BIN)/cyclonedx-py requirements \
 	  --pyproject pyproject.toml --mc-type application --output-reproducible --output-file $(SBOM) -
+
+bench-faults: setup ## damaged videos, kills, full disks: all that is survived (hours; as root)
+	$(BIN)/snakemake --cores $(CORES) resources/anny_shape_space.npz
+	$(BIN)/snakemake --snakefile benchmarks/faults.smk --cores $(CORES)
 
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
 	for set in "" -cluster -dev; do \

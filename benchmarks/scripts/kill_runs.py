@@ -6,13 +6,16 @@ course.
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
 import subprocess
+import sys
 import time
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +24,13 @@ from workplace import Workplace, differences
 
 log = logging.getLogger(__name__)
 
+KILLS = 40
+SEED = 15
+
 TARGETS = ("Snakemake", "Snakemake and all its jobs", "a job", "ffmpeg")
 
-_LOOK_EVERY_S = 0.005
+_LOOK_EVERY_S = 0.01
+_LONGEST_SEARCH_S = 20.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,12 @@ class Verdict:
 
 
 def kill_and_finish(
-    place: Workplace, undisturbed: Workplace, kills: int, seed: int, longest_wait_s: float = 25.0
+    place: Workplace,
+    undisturbed: Workplace,
+    kills: int,
+    seed: int,
+    longest_wait_s: float = 25.0,
+    targets: Sequence[str] = (),
 ) -> Verdict:
     """Kills something of the runs in `place` so often, then lets it end.
 
@@ -59,6 +71,7 @@ def kill_and_finish(
         kills: how many.
         seed: of what is killed, and when.
         longest_wait_s: between the start of a run, or the kill before, and a kill.
+        targets: what the runs are to make; all, if none is named.
 
     Raises:
         AssertionError: if the last run, which nobody disturbs, fails.
@@ -67,41 +80,48 @@ def kill_and_finish(
     done: list[Kill] = []
     runs = 0
     while len(done) < kills:
-        run, begin, runs = place.start(), time.monotonic(), runs + 1
+        run, begin, runs = place.start(*targets), time.monotonic(), runs + 1
         while len(done) < kills and run.poll() is None:
             target = TARGETS[int(random.integers(len(TARGETS)))]
             wait_s = float(random.uniform(0, longest_wait_s))
-            at_work = _kill(place, run, target, wait_s)
-            if at_work is not None:
-                done.append(Kill(target, round(time.monotonic() - begin, 2), at_work))
+            if (killed := _kill(place, run, target, wait_s)) is not None:
+                done.append(Kill(killed[0], round(time.monotonic() - begin, 2), killed[1]))
                 log.info("kill %d, in run %d: %s", len(done), runs, done[-1])
         _end_run(run, is_last=len(done) == kills)
         if run.returncode == 0:
             subprocess.run(["rm", "-rf", place.results, place.folder / ".snakemake"], check=True)
-    status = place.run()
+    status = place.run(*targets)
     assert status == 0, place.said()[-4000:]
     differing = differences(place.reports(), undisturbed.reports())
     return Verdict(done, runs + 1, differing, len(place.workers()))
 
 
-def _kill(place: Workplace, run: subprocess.Popen[bytes], target: str, wait_s: float) -> str | None:
-    """Waits, and kills as soon as what is meant is there; what was at work, None if the run ended
-    before."""
+def _kill(
+    place: Workplace, run: subprocess.Popen[bytes], target: str, wait_s: float
+) -> tuple[str, str] | None:
+    """Waits, and kills as soon as what is meant is there, or Snakemake if it does not come.
+
+    Returns:
+        What was killed and which scripts were at work; None if the run ended before.
+    """
     begin = time.monotonic()
     while run.poll() is None:
         time.sleep(_LOOK_EVERY_S)
-        if time.monotonic() - begin < wait_s:
+        waited_s = time.monotonic() - begin
+        if waited_s < wait_s:
             continue
+        if waited_s > wait_s + _LONGEST_SEARCH_S:
+            target = TARGETS[0]
         at_work = _describe(place)
         if target.startswith("Snakemake"):
             with suppress(ProcessLookupError):
                 (os.kill if target == "Snakemake" else os.killpg)(run.pid, signal.SIGKILL)
             run.wait()
-            return at_work
+            return target, at_work
         if victims := _find(place, target):
             with suppress(psutil.NoSuchProcess):
                 victims[0].kill()
-                return at_work
+                return target, at_work
     return None
 
 
@@ -132,3 +152,24 @@ def _end_run(run: subprocess.Popen[bytes], *, is_last: bool) -> None:
         with suppress(ProcessLookupError):
             os.killpg(run.pid, signal.SIGKILL)
     run.wait()
+
+
+def main(clip: Path, folder: Path, table: Path, resources: Path) -> None:
+    """Kills runs on two videos below `folder`, `KILLS` times; writes what became of it, as JSON."""
+    text = folder / "text.mp4"
+    folder.mkdir(parents=True, exist_ok=True)
+    text.write_text("no video", encoding="utf-8")
+    places = [
+        Workplace(folder.absolute() / name, resources=resources.absolute())
+        for name in ("undisturbed", "killed")
+    ]
+    for place in places:
+        place.lay_out([clip, text])
+    assert places[0].run() == 0, places[0].said()[-4000:]
+    verdict = kill_and_finish(places[1], places[0], KILLS, SEED)
+    table.write_text(json.dumps(asdict(verdict), indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO)
+    main(*map(Path, sys.argv[1:]))

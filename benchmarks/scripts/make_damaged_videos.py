@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -58,3 +59,12 @@ def write_table(path: Path, made: Mapping[str, tuple[str, str]]) -> None:
         table = csv.writer(file, lineterminator="\n")
         table.writerow(COLUMNS)
         table.writerows([name, *described] for name, described in made.items())
+
+
+def main(clip: Path, corpus: Path, table: Path) -> None:
+    """Writes the corpus of a clip, and its table."""
+    write_table(table, make_corpus(clip, corpus))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

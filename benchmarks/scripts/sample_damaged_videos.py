@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -92,3 +93,12 @@ def write_table(path: Path, trials: Sequence[Trial]) -> None:
 
 def _give_up(*_: object) -> None:
     raise TimeoutError(f"took longer than {LIMIT_S} s")
+
+
+def main(corpus: Path, table: Path) -> None:
+    """Tries every video of a folder, and writes the table."""
+    write_table(table, list(sample_videos(sorted(corpus.iterdir()))))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:]))

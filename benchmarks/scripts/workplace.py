@@ -50,7 +50,7 @@ class Workplace:
             (self.folder / name).mkdir(parents=True)
         for video in videos:
             copy = self.folder / "videos" / video.name
-            subprocess.run(["cp", "--sparse=always", video, copy], check=True)
+            subprocess.run(["cp", "-p", "--sparse=always", video, copy], check=True)
         pathvars = {"pathvars": {"resources": str(self.resources)}}
         text = yaml.safe_dump({**config, **pathvars})
         (self.folder / "config/config.yaml").write_text(text, encoding="utf-8")
