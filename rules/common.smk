@@ -100,7 +100,15 @@ def of_video(name):
 def declared_video(wildcards):
     """The video as an input; none if Snakemake cannot name or read it (then params alone tell)."""
     video = get_video(wildcards)
+    if video.is_on_s3:
+        return storage.s3(video.path)
     return video.path if video.is_plain_file else []
+
+
+def path_of_video(wildcards, input):
+    """Params function: the file of the video; of one on S3, the copy that Snakemake has fetched."""
+    video = get_video(wildcards)
+    return str(input.video) if video.is_on_s3 else video.path
 
 
 def given_for_video(name, group):

@@ -29,7 +29,7 @@ rule sample_frames:
     params:
         **IMAGE_OF_FFMPEG,
         sources=sources_of("sample_frames.py"),
-        path=of_video("path"),
+        path=path_of_video,
         content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],
         fps=config["sampling"]["fps"],

@@ -15,6 +15,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -22,6 +23,8 @@ from tapeless.configuration import Schema, did_you_mean, find_faults
 
 USUAL_SHEET = Path("config/videos.tsv")
 
+_S3 = "s3://"
+_S3_PLUGIN = "snakemake_storage_plugin_s3"
 _MAX_ID_LENGTH = 100
 _DISALLOWED_IN_ID = re.compile(r"[^A-Za-z0-9._-]+")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
@@ -43,7 +46,7 @@ class Video:
     video: str
     """Its id: unique, also where case does not count; letters, digits, dots, `_` and `-`."""
     path: str
-    """The file, absolute or relative to the folder in which Snakemake runs."""
+    """The file, absolute or relative to the folder in which Snakemake runs; or on S3."""
     height_cm: float | None = None
     mass_kg: float | None = None
     sex: str | None = None
@@ -55,8 +58,18 @@ class Video:
     object_height_cm: float | None = None
     object_height_px: float | None = None
 
+    @property
+    def is_on_s3(self) -> bool:
+        """Whether Snakemake has to fetch it first."""
+        return self.path.startswith(_S3)
+
     def identify_content(self) -> str:
-        """Changes when the file does: its size and its time of change, or "absent"."""
+        """Changes when the file does: its size and its time of change, or "absent".
+
+        Of a file on S3 nothing is asked, since Snakemake looks at its time of change by itself.
+        """
+        if self.is_on_s3:
+            return "on S3"
         try:
             status = Path(self.path).stat()
         except OSError:
@@ -258,11 +271,23 @@ def _find_row_faults(row: Row, schema: Schema, sampling: Mapping[str, Any]) -> I
         lacking = [other for other in others if name in row and other not in row]
         yield from (f"{other} must be given with {name}" for other in lacking)
     if "path" in row:
-        yield from _find_file_faults(row["path"])
+        is_on_s3 = row["path"].startswith(_S3)
+        yield from (_find_s3_faults if is_on_s3 else _find_file_faults)(row["path"])
     start_s = row.get("start_s", sampling.get("start_s"))
     end_s = row.get("end_s", sampling.get("end_s"))
     if isinstance(start_s, int | float) and isinstance(end_s, int | float) and start_s >= end_s:
         yield f"start_s ({start_s:g}) must be before end_s ({end_s:g})"
+
+
+def _find_s3_faults(path: str) -> Iterator[str]:
+    """Whether the file is there turns out when Snakemake plans."""
+    if find_spec(_S3_PLUGIN) is None:
+        yield "videos on S3 need Snakemake's plugin for it: make setup-cluster"
+    bucket, _, key = path.removeprefix(_S3).partition("/")
+    if not (bucket and key):
+        yield f"path must be of the form s3://bucket/file, is {path!r}"
+    if found := sorted(set("{}<>*?#") & set(path)):
+        yield f"the name of a file on S3 cannot have {' '.join(found)} in it: {path!r}"
 
 
 def _find_file_faults(path: str) -> Iterator[str]:

@@ -295,6 +295,11 @@ class TestSheet:
             ({"path": ""}, "path must be given"),
             ({"path": "none.mp4"}, "there is no file 'none.mp4'"),
             ({"path": "/"}, "there is no file '/'"),
+            ({"path": "s3://lab"}, "path must be of the form s3://bucket/file, is 's3://lab'"),
+            (
+                {"path": "s3://lab/{walk}.mp4"},
+                "the name of a file on S3 cannot have { } in it: 's3://lab/{walk}.mp4'",
+            ),
             ({"path": TOO_LONG}, f"cannot look at {TOO_LONG!r}: File name too long"),
         ],
     )

@@ -1,0 +1,58 @@
+"""Videos on S3, on a server of the tests' own: fetched once, and looked at like any other."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from projects import Project
+from s3_server import SECRET, run_s3
+
+KEY = "our videos/walk one.mp4"
+ROW = {"video": "walk", "path": f"s3://lab/{KEY}", "height_cm": 170}
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
+    """The bucket `lab`, which Snakemake can find."""
+    with run_s3("lab") as (bucket, environment):
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield bucket
+
+
+def test_a_video_on_s3_is_fetched_once_and_gives_the_frames_of_the_same_one_here(
+    project: Project, footage: Path, bucket: Any, caplog: pytest.LogCaptureFixture
+):
+    bucket.upload_file(str(footage), KEY)
+    project.write_sheet(ROW, ROW | {"video": "here", "path": str(footage)})
+    with caplog.at_level(logging.INFO, logger="werkzeug"):
+        project.run("frames")
+    fetched = [message for message in caplog.messages if "GET /lab/our%20videos/walk" in message]
+    assert len(fetched) == 1
+    walk, here = (frames_of(project, video) for video in ("walk", "here"))
+    assert len(walk) == 8
+    assert walk == here
+    assert list(project.folder.rglob("*.mp4")) == []
+    logs = b"".join(path.read_bytes() for path in project.folder.rglob("*.log"))
+    assert SECRET.encode() not in logs
+
+    bucket.put_object(Key=KEY, Body=b"another one")
+    assert project.plan("frames")["sample_frames"] == {"walk"}
+
+
+def frames_of(project: Project, video: str) -> dict[str, bytes]:
+    folder = project.results / "videos" / video / "frames"
+    return {path.name: path.read_bytes() for path in folder.glob("*.png")}
+
+
+def test_a_video_that_is_not_there_is_named_before_anything_runs(project: Project, bucket: Any):
+    project.write_sheet(ROW | {"path": "s3://lab/none.mp4"})
+    run = project.snakemake("frames")
+    assert run.returncode != 0
+    assert "s3://lab/none.mp4" in run.stdout
+    assert not (project.results / "videos").exists()
