@@ -26,11 +26,13 @@ log = logging.getLogger(__name__)
 
 KILLS = 40
 SEED = 15
+STARTING = 0.2
+"""The share of kills that need not wait until the first job is at work."""
 
 TARGETS = ("Snakemake", "Snakemake and all its jobs", "a job", "ffmpeg")
 
-_LOOK_EVERY_S = 0.01
-_LONGEST_SEARCH_S = 20.0
+_LOOK_EVERY_S = 0.03
+_LONGEST_SEARCH_S = 10.0
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def kill_and_finish(
         undisturbed: a finished run on the same.
         kills: how many.
         seed: of what is killed, and when.
-        longest_wait_s: between the start of a run, or the kill before, and a kill.
+        longest_wait_s: between the first job of a run, or the kill before, and a kill.
         targets: what the runs are to make; all, if none is named.
 
     Raises:
@@ -84,6 +86,8 @@ def kill_and_finish(
         while len(done) < kills and run.poll() is None:
             target = TARGETS[int(random.integers(len(TARGETS)))]
             wait_s = float(random.uniform(0, longest_wait_s))
+            if random.random() > STARTING:
+                _wait_for_jobs(place, run)
             if (killed := _kill(place, run, target, wait_s)) is not None:
                 done.append(Kill(killed[0], round(time.monotonic() - begin, 2), killed[1]))
                 log.info("kill %d, in run %d: %s", len(done), runs, done[-1])
@@ -104,13 +108,12 @@ def _kill(
     Returns:
         What was killed and which scripts were at work; None if the run ended before.
     """
+    with suppress(subprocess.TimeoutExpired):
+        run.wait(wait_s)
     begin = time.monotonic()
     while run.poll() is None:
         time.sleep(_LOOK_EVERY_S)
-        waited_s = time.monotonic() - begin
-        if waited_s < wait_s:
-            continue
-        if waited_s > wait_s + _LONGEST_SEARCH_S:
+        if time.monotonic() > begin + _LONGEST_SEARCH_S:
             target = TARGETS[0]
         at_work = _describe(place)
         if target.startswith("Snakemake"):
@@ -123,6 +126,12 @@ def _kill(
                 victims[0].kill()
                 return target, at_work
     return None
+
+
+def _wait_for_jobs(place: Workplace, run: subprocess.Popen[bytes]) -> None:
+    """Waits until the first job is at work."""
+    while run.poll() is None and not place.workers():
+        time.sleep(10 * _LOOK_EVERY_S)
 
 
 def _find(place: Workplace, target: str) -> list[psutil.Process]:
