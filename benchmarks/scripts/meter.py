@@ -44,11 +44,11 @@ class Meter:
     def _look(self) -> None:
         now = list(_with_those_below(self._process))
         for process in now:
-            with suppress(OSError, AttributeError, IndexError):  # it may have ended
-                status = Path(f"/proc/{process}/status").read_bytes()
+            with suppress(OSError):  # it may be gone
                 times = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-                self._peaks[process] = 1024 * int(_PEAK.search(status)[1])  # type: ignore[index]
                 self._seconds[process] = (int(times[11]) + int(times[12])) / _TICKS_A_SECOND
+                if peak := _PEAK.search(Path(f"/proc/{process}/status").read_bytes()):
+                    self._peaks[process] = 1024 * int(peak[1])  # one that has ended has none
         together = sum(self._peaks.get(process, 0) for process in now)
         self._peak_together = max(self._peak_together, together)
 
