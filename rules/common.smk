@@ -205,12 +205,16 @@ def videos_of(job):
     )
 
 
+PLANNED_STAGES = set()
+
+
 def announce_run(logs):
     """Tells the logger `tapeless` what is going to be done; docs/watching.md."""
     jobs = {
         workflow.dag.jobid(job): PlannedJob(job.rule.name, videos_of(job))
         for job in workflow.dag.needrun_jobs()
     }
+    PLANNED_STAGES.update(job.stage for job in jobs.values())
     textfile = config["prometheus_textfile"]
     plan = Plan(
         jobs,
@@ -219,7 +223,7 @@ def announce_run(logs):
         started_s=RUN_STARTED_S,
         log=next((Path(os.path.relpath(path)) for path in logs), None),
         textfile=None if textfile is None else Path(textfile).expanduser(),
-        is_whole=any(job.stage == "all" for job in jobs.values()),
+        is_whole="all" in PLANNED_STAGES,
     )
     logger.info(f"{counted(len(jobs), 'job')} to do", extra={"tapeless_plan": plan})
 
@@ -247,6 +251,6 @@ def explain_failure():
 
 def explain_success():
     """Says last, if there are new reports, who was rejected and where all is."""
-    if any(job.rule.name == "collect_reports" for job in workflow.dag.needrun_jobs()):
+    if "collect_reports" in PLANNED_STAGES:
         said = describe_success(Path(workflow.pathvars.apply("<results>")))
         logger.info(said, extra={"is_of_tapeless": True})

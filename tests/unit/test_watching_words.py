@@ -40,6 +40,15 @@ def test_a_run_says_what_it_will_do_how_far_it_is_and_how_it_ended():
     assert describe_end(progress, "failed", 1800) == "Failed after 30 min: 1 of 4 jobs done"
 
 
+def test_between_videos_a_run_says_what_is_at_work():
+    plan = Plan({1: PlannedJob("build_shape_space", ())}, ("anna",), Path("results"))
+    progress = Progress(plan, lambda _: Verdict("measured"), {}, 0.0)
+    progress.start(1, 0.0)
+    assert describe_state(progress, 5.0, NOON) == (
+        "1 of 1 video done (1 measured), build_shape_space"
+    )
+
+
 @pytest.mark.parametrize(
     ("seconds", "said"),
     [

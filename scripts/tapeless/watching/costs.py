@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import statistics
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,21 +48,27 @@ class JobCost:
 def read_costs(benchmarks: Path) -> dict[str, list[JobCost]]:
     """The jobs that left files below a folder, by stage; files that are not whole are left out."""
     costs: dict[str, list[JobCost]] = {}
-    for path in sorted(benchmarks.rglob("*.tsv")):
-        folder = path.parent
-        stage = path.stem if folder == benchmarks else folder.relative_to(benchmarks).as_posix()
-        costs.setdefault(stage, []).extend(_read_job(path))
+    for root, _, files in os.walk(benchmarks):
+        folder, names = Path(root), frozenset(files)
+        for name in sorted(names):
+            if name.endswith(".tsv"):
+                job = name.removesuffix(".tsv")
+                stage = job if folder == benchmarks else folder.relative_to(benchmarks).as_posix()
+                costs.setdefault(stage, []).extend(_read_job(folder, job, names))
     return {stage: jobs for stage, jobs in costs.items() if jobs}
 
 
-def _read_job(path: Path) -> Iterator[JobCost]:
-    """The last row of a benchmark file, and what lies beside it."""
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+def _read_job(folder: Path, job: str, names: Container[str]) -> Iterator[JobCost]:
+    """The last row of a benchmark file, and what lies beside it; `names` are all in the folder."""
+    lines = (folder / f"{job}.tsv").read_text(encoding="utf-8", errors="replace").splitlines()
     row = dict(zip(lines[0].split("\t"), lines[-1].split("\t"), strict=False)) if lines else {}
     if (seconds := _number(row.get("s"))) is None:
         return
-    container = _read_json(path.with_suffix(".container.json"))
-    card = container if container.get("gpus") else _read_json(path.with_suffix(".gpu.json"))
+    container, card = (
+        _read_json(folder / name) if (name := f"{job}.{kind}.json") in names else {}
+        for kind in ("container", "gpu")
+    )
+    card = container if container.get("gpus") else card
     yield JobCost(
         seconds=seconds,
         cpu_seconds=_number(row.get("cpu_time")),

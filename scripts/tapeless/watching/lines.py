@@ -31,6 +31,8 @@ def describe_state(progress: Progress, now_s: float, now: datetime) -> str:
         + (f" ({done})" if done else ""),
         *[f"{videos[state]} {state}" for state in ("failed", "running") if videos[state]],
     ]
+    if not videos["running"]:
+        parts += [name for name, stage in progress.stages.items() if stage.running]
     if remaining_s := progress.estimate_remaining_s(now_s):
         parts.append(f"ready {_at(now, remaining_s)} (in {duration(remaining_s)})")
     return ", ".join(parts)

@@ -76,16 +76,17 @@ class Watcher:
             self._state = "finished"
         else:
             self._state = "failed" if self._failures or self.is_broken else "interrupted"
-        self._write()
+        self.write()
         return self._state
 
     def write_when_due(self) -> None:
         """Writes the files if there is news, or if it is time to show that the run is alive."""
         age_s = time.monotonic() - self._written_s
         if age_s >= (WRITE_INTERVAL_S if self._has_news else HEARTBEAT_S):
-            self._write()
+            self.write()
 
-    def _write(self) -> None:
+    def write(self) -> None:
+        """Writes the files."""
         self._has_news = False
         self._written_s = time.monotonic()
         status = describe_progress(
