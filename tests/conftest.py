@@ -39,12 +39,17 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def original(tmp_path_factory: pytest.TempPathFactory, footage: Path) -> Project:
-    """A finished project with two videos, `walk` and `text` (which is none), in a sheet."""
+    """A finished project with two videos, `walk` and `text` (which is none), in a sheet.
+
+    Temporary files went to its folder `tmp`.
+    """
     project = make_project(tmp_path_factory.mktemp("original") / "project")
     shutil.copy2(footage, project.folder / "videos/walk.mp4")
     (project.folder / "videos/text.mp4").write_text("no video", encoding="utf-8")
     project.write_sheet(*SHEET)
-    project.run()
+    (project.folder / "tmp").mkdir()
+    run = project.snakemake(environment={"TMPDIR": str(project.folder / "tmp")})
+    assert run.returncode == 0, run.stdout
     return project
 
 

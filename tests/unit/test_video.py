@@ -588,6 +588,12 @@ class TestFaultsOfTheMachine:
         with pytest.raises(MediaToolError, match=message):
             sample_frames(clip, frames)
 
+    def test_what_a_file_makes_ffmpeg_say_is_no_code_for_a_terminal(self, clip, frames, broken):
+        broken("ffmpeg", r"printf 'title: \033]0;owned\007 \302\233 caf\303\251\n' >&2; exit 1")
+        with pytest.raises(MediaToolError) as caught:
+            sample_frames(clip, frames)
+        assert r"title: \x1b]0;owned\x07 \x9b café" in str(caught.value)
+
     @pytest.mark.parametrize("tool", ["ffprobe", "ffmpeg"])
     def test_ffmpeg_runs_out_of_memory(self, clip, frames, broken, tool: str):
         broken(tool, 'echo "Stream mapping:" >&2; echo "x: Cannot allocate memory" >&2; exit 1')

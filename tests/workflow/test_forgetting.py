@@ -5,9 +5,19 @@ from __future__ import annotations
 import base64
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
 from projects import Project
+from tapeless.images import read_rgb
+from tapeless.keypoints import read_people
+from tapeless.pictures.heads import Head, head_of
+from tapeless.video import Sampling, sample_frames
 
 FORGET = [sys.executable, "-c", "from tapeless.cli import main; main()", "forget"]
 
@@ -47,6 +57,48 @@ def find_told(project: Project, word: str) -> list[Path]:
 
 def is_told(text: bytes, word: str) -> bool:
     return word.encode() in text
+
+
+def test_no_picture_of_the_raw_video_is_left_anywhere(original: Project, tmp_path: Path):
+    """In no folder of the project, and not in that for temporary files."""
+    assert [path for path in (original.folder / "tmp").rglob("*") if path.is_file()] == []
+    walk = original.results / "videos/walk"
+    recipe = json.loads((walk / "frames/recipe.json").read_text(encoding="utf-8"))
+    sampled = sample_frames(
+        original.folder / recipe["video"], tmp_path, Sampling(**recipe["sampling"])
+    )
+    raw = {frame.frame: read_rgb(tmp_path / f"{frame.frame}.png") for frame in sampled}
+    shown = {path: picture for path in files_of(original) if (picture := open_picture(path))}
+    faceless = {path for path, picture in shown.items() if picture.mode == "L"}  # outlines
+    kept = {walk / f"pictures/{name}.jpg" for name in raw}
+    assert set(shown) - faceless == kept | set(original.results.rglob("sheet.png"))
+    assert {path.parent.name for path in faceless} == {"silhouettes"}
+    for name, frame in raw.items():
+        picture = read_rgb(walk / f"pictures/{name}.jpg")
+        (head,) = filter(None, map(head_of, read_people(walk / f"pose/{name}_keypoints.json")))
+        assert detail(picture, head) < 0.3 * detail(frame, head)
+
+
+def files_of(project: Project) -> Iterator[Path]:
+    """All files but the recordings themselves."""
+    for path in project.folder.rglob("*"):
+        if path.is_file() and path.parent != project.folder / "videos":
+            yield path
+
+
+def open_picture(path: Path) -> Image.Image | None:
+    """The picture that a file holds, whatever its name."""
+    try:
+        return Image.open(path)
+    except (UnidentifiedImageError, OSError):
+        return None
+
+
+def detail(picture: NDArray[np.uint8], head: Head) -> float:
+    """Energy of what changes from pixel to pixel in the middle of a head."""
+    x, y, reach = int(head.x), int(head.y), int(head.across / 2)
+    middle = picture[max(0, y - reach) : y + reach, max(0, x - reach) : x + reach]
+    return float(cv2.Laplacian(middle.astype(np.float32), cv2.CV_32F).var())
 
 
 def test_forgetting_says_what_it_did_and_the_sheet_is_whole(finished: Project):

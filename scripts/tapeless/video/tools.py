@@ -146,7 +146,7 @@ class ToolRun:
     def _read(self, stream: IO[bytes]) -> None:
         with stream:
             while line := stream.readline(_LONGEST_LINE):
-                message = line.decode(errors="replace").rstrip()
+                message = _as_printable(line.decode(errors="replace").rstrip())
                 if not (self._listener and self._listener(message)):
                     self.messages.append(message)
 
@@ -182,6 +182,13 @@ def run_tool(
 def source_url(path: Path) -> str:
     """How to name a file to ffmpeg, so that no colon, dash or percent sign in it means anything."""
     return f"file:{locate(path)}"
+
+
+def _as_printable(text: str) -> str:
+    """A text without codes for a terminal, as a file's own words may hold them."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def _has_memory() -> bool:
