@@ -175,6 +175,17 @@ def test_what_it_cannot_remove_is_named_and_is_no_success(project: Path):
     assert Path("report.html").exists()
 
 
+def test_a_recording_on_storage_elsewhere_is_named_and_its_copy_here_goes(project: Path):
+    address = "s3://lab/of%20zora.mp4"
+    write("config/videos.tsv", SHEET.replace("videos/of zora.mp4", address))
+    write(".snakemake/storage/s3/lab/of%20zora.mp4", "a copy")
+    write(".snakemake/storage/s3/lab/c.mp4", "a copy")
+    run = forget(ZORA, "--yes")
+    assert run.exit_code == 1
+    assert address in run.output.partition("are still there")[2]
+    assert [p.name for p in Path(".snakemake/storage").rglob("*.mp4")] == ["c.mp4"]
+
+
 def test_the_search_does_not_believe_the_removal(project: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tapeless.erasure.erasing.Erasure.carry_out", lambda self: None)
     run = forget(ZORA, "--yes")

@@ -66,9 +66,15 @@ def forget(
         _carry_out(plan)
         kept = traces.recordings if keep_recordings else ()
         left = [path for path in find_left(traces, places) if str(path) not in kept]
-        _report(name, left, links, is_listed=keep_recordings and not places.sheet)
-        if left or links:
+        elsewhere = [] if keep_recordings else [*map(str, links), *find_remote(traces)]
+        _report(name, left, elsewhere, is_listed=keep_recordings and not places.sheet)
+        if left or elsewhere:
             context.exit(1)
+
+
+def find_remote(traces: Traces) -> list[str]:
+    """The addresses of recordings that lie on storage elsewhere."""
+    return [path for path in traces.recordings if "://" in path]
 
 
 def find_places(config: Mapping[str, Any], results: Path) -> Places:
@@ -100,14 +106,14 @@ def _carry_out(plan: Erasure) -> None:
         ) from error
 
 
-def _report(name: str, left: list[Path], links: list[Path], *, is_listed: bool) -> None:
+def _report(name: str, left: list[Path], elsewhere: list[str], *, is_listed: bool) -> None:
     if left:
         click.echo(f"{name} is still told of in these files, which are yours to remove:")
         click.echo("\n".join(f"  {path}" for path in left))
-    if links:
-        click.echo("The recordings were links. What they led to is still there:")
-        click.echo("\n".join(f"  {path}" for path in links))
-    if not left and not links:
+    if elsewhere:
+        click.echo("Recordings that were links, or lie on storage elsewhere, are still there:")
+        click.echo("\n".join(f"  {path}" for path in elsewhere))
+    if not left and not elsewhere:
         click.echo(f"Nothing that tells of {name} was found any more.")
     if is_listed:
         click.echo("The next run will measure them again, for the recordings are still there.")

@@ -130,6 +130,8 @@ def _is_named(path: Path, traces: Traces, places: Places) -> bool:
     """Whether a file or folder has the name of one of the videos, where names are of videos."""
     if record := _record_of(path, places):
         return _is_named(record, traces, places)
+    if path.is_relative_to(places.snakemake / "storage"):  # copies of what lies elsewhere
+        return traces.are_in_text(os.fsencode(path.name))
     # at these places, so many parts of the path are names of rules
     roots = {
         places.results / "videos": 0,
