@@ -22,17 +22,7 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: "rules/sample_frames.smk"
-include: f"rules/pose_{config['pose']['backend']}.smk"
-include: "rules/select_keypoints.smk"
-include: "rules/segment_person.smk"
-include: "rules/blur_faces.smk"
-include: f"rules/shape_{config['shape']['backend']}.smk"
-include: "rules/forget_frames.smk"
-include: "rules/measure_bodies.smk"
-include: "rules/check_video.smk"
-include: "rules/summarize_video.smk"
-include: "rules/draw_video.smk"
+include: f"rules/{config['jobs_per_video']}_jobs.smk"
 include: "rules/collect_reports.smk"
 include: "rules/draw_cohort.smk"
 include: "rules/collect_benchmarks.smk"
@@ -42,7 +32,6 @@ include: "rules/targets.smk"
 rule all:
     default_target: True
     input:
-        of_every_video("<results>/videos/{video}/outcome.json"),
         of_every_video("<results>/videos/{video}/sheet.png"),
         branch(
             config["keep_frames"],

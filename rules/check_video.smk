@@ -31,29 +31,3 @@ rule check_video:
         "Checking whether the numbers of {wildcards.video} are to be believed"
     script:
         "../scripts/check_video.py"
-
-
-rule collect_checks:
-    input:
-        checks=of_every_video("<results>/videos/{video}/checks.csv"),
-    output:
-        checks=report(
-            update("<results>/checks.csv"),
-            caption="../report/checks.rst",
-            category="All videos",
-            labels={"table": "checks, a row per video, person and check"},
-        ),
-    log:
-        "<logs>/collect_checks.log",
-    conda:
-        "../envs/measure.yaml"
-    resources:
-        mem_mb=growing(1000),
-        runtime=growing(10),
-    params:
-        sources=sources_of("collect_checks.py"),
-        videos=list(VIDEOS),
-    message:
-        "Collecting the checks of all videos"
-    script:
-        "../scripts/collect_checks.py"

@@ -48,6 +48,32 @@ rule collect_reports:
         "../scripts/collect_reports.py"
 
 
+rule collect_checks:
+    input:
+        checks=of_every_video("<results>/videos/{video}/checks.csv"),
+    output:
+        checks=report(
+            update("<results>/checks.csv"),
+            caption="../report/checks.rst",
+            category="All videos",
+            labels={"table": "checks, a row per video, person and check"},
+        ),
+    log:
+        "<logs>/collect_checks.log",
+    conda:
+        "../envs/measure.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
+    params:
+        sources=sources_of("collect_checks.py"),
+        videos=list(VIDEOS),
+    message:
+        "Collecting the checks of all videos"
+    script:
+        "../scripts/collect_checks.py"
+
+
 rule write_provenance:
     input:
         summary="<results>/summary.csv",

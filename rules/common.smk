@@ -1,4 +1,5 @@
 # The configuration, the videos, and what the rules share. The logic lies in scripts/tapeless.
+import math
 import os
 import shlex
 import sys
@@ -16,6 +17,7 @@ if str(SCRIPTS) not in sys.path:
 from tapeless.configuration import find_config_faults, find_faults, with_defaults
 from tapeless.containers.images import locate_images
 from tapeless.doctor import Situation, clear_leftovers, find_obstacles
+from tapeless.doctor.disk import estimate_frames_bytes
 from tapeless.forgetting import are_forgotten
 from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
 from tapeless.needs import find_image_faults
@@ -147,6 +149,11 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+# What a job that samples frames may fill, for clusters that give each job a part of a disk. The look
+# before a run (docs/doctor.md) counts with it, too.
+DISK_OF_FRAMES_MB = math.ceil(2 * estimate_frames_bytes(config) / 1e6)
+
+
 def packages_of(environment):
     """A digest of an environment's versions, as a parameter: another detector, other numbers."""
     return digest_files([SCRIPTS.parent / "envs" / f"{environment}.yaml"], SCRIPTS.parent)
@@ -161,6 +168,11 @@ def take_run():
         take_folder(Path.cwd())
     except AnotherRunError as error:
         raise WorkflowError(f"Nothing was run: {error}.")
+
+
+def stages_of(rule):
+    """The stages that a job of a rule runs, which have the names of their own rules."""
+    return STAGES_OF_JOBS.get(rule, (rule,))
 
 
 def must_recall(job):
@@ -179,7 +191,7 @@ def check_machine():
         videos=VIDEOS,
         results=Path(workflow.pathvars.apply("<results>")),
         resources=Path(workflow.pathvars.apply("<resources>")),
-        rules=frozenset(job.rule.name for job in jobs),
+        rules=frozenset(stage for job in jobs for stage in stages_of(job.rule.name)),
         has_own_environments=(
             DeploymentMethod.CONDA in workflow.deployment_settings.deployment_method
         ),

@@ -25,6 +25,7 @@ rule sample_frames:
     resources:
         mem_mb=growing(1000),
         runtime=growing(30),
+        disk_mb=DISK_OF_FRAMES_MB,
         gpu=int(config["sampling"]["hwaccel"] == "cuda"),
     params:
         **IMAGE_OF_FFMPEG,

@@ -4,33 +4,7 @@ if config["shape"]["device"] == "cuda":
     USAGE_OF_CARD["usage"] = "<benchmarks>/estimate_shape/{video}.gpu.json"
 
 
-rule build_shape_space:
-    """Made once, for all videos: the bodies among which the fit searches.
-
-    Projects may share it (pathvars.resources). One that did not make it has no record of how it was
-    made, so that files must say by their age whether it is up to date.
-    """
-    input:
-        sources=source_files_of("build_shape_space.py"),
-    output:
-        space="<resources>/anny_shape_space.npz",
-    log:
-        "<logs>/build_shape_space.log",
-    benchmark:
-        "<benchmarks>/build_shape_space.tsv"
-    priority: 10
-    conda:
-        "../envs/anny.yaml"
-    threads: 1
-    resources:
-        mem_mb=growing(2500),
-        runtime=growing(30),
-    params:
-        packages=packages_of("anny"),
-    message:
-        "Preparing the body model (once)"
-    script:
-        "../scripts/build_shape_space.py"
+include: "build_shape_space.smk"
 
 
 rule estimate_shape:

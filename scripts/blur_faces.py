@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pictures.keeping import keep_pictures
@@ -28,18 +29,23 @@ def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool, threads:
     run_stage(pictures, [frames], work)
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    recall_frames(
+        Path(job.input.frames),
+        containers=job.config["containers"],
+        labels={"rule": job.rule, "video": job.wildcards.video},
+        threads=job.threads,
+    )
+    main(
+        Path(job.input.frames),
+        Path(job.input.pose),
+        Path(job.output.pictures),
+        blur_faces=job.params.blur_faces,
+        threads=job.threads,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
-        main(
-            Path(snakemake.input.frames),
-            Path(snakemake.input.pose),
-            Path(snakemake.output.pictures),
-            blur_faces=snakemake.params.blur_faces,
-            threads=snakemake.threads,
-        )
+        run(snakemake)

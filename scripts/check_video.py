@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tapeless.checks import write_checks
 from tapeless.checks.video import Stages, check_video
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.video.recall import recall_frames
 
@@ -24,24 +25,29 @@ def main(stages: Stages, table: Path, *, rejecting: Sequence[str]) -> None:
     write_checks(table, check_video(stages, rejecting=rejecting))
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    recall_frames(
+        Path(job.input.frames),
+        containers=job.config["containers"],
+        labels={"rule": job.rule, "video": job.wildcards.video},
+        threads=job.threads,
+    )
+    main(
+        Stages(
+            frames=Path(job.input.frames),
+            keypoints=Path(job.input.keypoints),
+            keypoints_table=Path(job.input.keypoints_table),
+            silhouettes=Path(job.input.silhouettes),
+            bodies=Path(job.input.bodies),
+            measurements_table=Path(job.input.measurements_table),
+            space=Path(job.input.space) if job.input.space else None,
+        ),
+        Path(job.output.checks),
+        rejecting=job.params.rejecting,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
-        main(
-            Stages(
-                frames=Path(snakemake.input.frames),
-                keypoints=Path(snakemake.input.keypoints),
-                keypoints_table=Path(snakemake.input.keypoints_table),
-                silhouettes=Path(snakemake.input.silhouettes),
-                bodies=Path(snakemake.input.bodies),
-                measurements_table=Path(snakemake.input.measurements_table),
-                space=Path(snakemake.input.space) if snakemake.input.space else None,
-            ),
-            Path(snakemake.output.checks),
-            rejecting=snakemake.params.rejecting,
-        )
+        run(snakemake)

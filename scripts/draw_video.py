@@ -8,6 +8,7 @@ a sheet, too, with whatever its stages left.
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.pictures.contents import SheetInputs, read_contents
 from tapeless.pictures.sheet import draw_sheet
@@ -21,18 +22,23 @@ def main(inputs: SheetInputs, sheet: Path) -> None:
     draw_sheet(read_contents(inputs), sheet)
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    main(
+        SheetInputs(
+            pictures=Path(job.input.pictures),
+            keypoints_table=Path(job.input.keypoints_table),
+            pose=Path(job.input.pose),
+            keypoints=Path(job.input.keypoints),
+            silhouettes=Path(job.input.silhouettes),
+            bodies=Path(job.input.bodies),
+            statistics=Path(job.input.statistics),
+            outcome=Path(job.input.outcome),
+        ),
+        Path(job.output.sheet),
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        main(
-            SheetInputs(
-                pictures=Path(snakemake.input.pictures),
-                keypoints_table=Path(snakemake.input.keypoints_table),
-                pose=Path(snakemake.input.pose),
-                keypoints=Path(snakemake.input.keypoints),
-                silhouettes=Path(snakemake.input.silhouettes),
-                bodies=Path(snakemake.input.bodies),
-                statistics=Path(snakemake.input.statistics),
-                outcome=Path(snakemake.input.outcome),
-            ),
-            Path(snakemake.output.sheet),
-        )
+        run(snakemake)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pose.mediapipe import estimate_pose
@@ -27,17 +28,22 @@ def main(frames: Path, pose: Path, *, min_visibility: float, people: str = "domi
     run_stage(pose, [frames], work)
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    recall_frames(
+        Path(job.input.frames),
+        containers=job.config["containers"],
+        labels={"rule": job.rule, "video": job.wildcards.video},
+        threads=job.threads,
+    )
+    main(
+        Path(job.input.frames),
+        Path(job.output.pose),
+        min_visibility=job.params.min_visibility,
+        people=job.params.people,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
-        main(
-            Path(snakemake.input.frames),
-            Path(snakemake.output.pose),
-            min_visibility=snakemake.params.min_visibility,
-            people=snakemake.params.people,
-        )
+        run(snakemake)

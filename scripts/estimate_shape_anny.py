@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from tapeless.camera import Camera
 from tapeless.gpu_usage import record_gpu_usage
 from tapeless.gpus import use_gpus
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, run_people_stage
 from tapeless.shape.anny import Settings, estimate_bodies, read_frames
@@ -79,30 +80,35 @@ def with_camera(
     )
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    given = Settings(
+        stature_m=job.params.height_cm and job.params.height_cm / 100,
+        mass_kg=job.params.mass_kg,
+        sex=job.params.sex,
+        vertical_fov_degrees=job.params.vertical_fov_degrees,
+        distance_m=job.params.distance_m,
+        estimates=job.params.estimates,
+        min_frames=job.params.min_frames,
+        device=job.params.device,
+    )
+    main(
+        Path(job.input.keypoints),
+        Path(job.input.silhouettes),
+        Path(job.input.space),
+        Path(job.output.bodies),
+        with_camera(
+            given,
+            Camera.read(Path(job.input.camera)),
+            job.params.object_height_cm,
+            job.params.object_height_px,
+        ),
+        workers=job.threads,
+        gpus=job.resources.gpu,
+        usage_file=Path(job.log.usage) if job.resources.gpu else None,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log.job):
-        given = Settings(
-            stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
-            mass_kg=snakemake.params.mass_kg,
-            sex=snakemake.params.sex,
-            vertical_fov_degrees=snakemake.params.vertical_fov_degrees,
-            distance_m=snakemake.params.distance_m,
-            estimates=snakemake.params.estimates,
-            min_frames=snakemake.params.min_frames,
-            device=snakemake.params.device,
-        )
-        main(
-            Path(snakemake.input.keypoints),
-            Path(snakemake.input.silhouettes),
-            Path(snakemake.input.space),
-            Path(snakemake.output.bodies),
-            with_camera(
-                given,
-                Camera.read(Path(snakemake.input.camera)),
-                snakemake.params.object_height_cm,
-                snakemake.params.object_height_px,
-            ),
-            workers=snakemake.threads,
-            gpus=snakemake.resources.gpu,
-            usage_file=Path(snakemake.log.usage) if snakemake.resources.gpu else None,
-        )
+        run(snakemake)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tapeless.bodies import Body, InvalidBodyError
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.measurements import Measured, Table, load_table, measure
 from tapeless.people import run_people_stage
@@ -133,13 +134,18 @@ def main(
     write_table(table_file, table_columns(rows, table), rows)
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    main(
+        Path(job.input.bodies),
+        Path(job.output.measurements),
+        Path(job.output.measurements_table),
+        [Path(file) for file in job.input.landmarks],
+        custom=job.params.custom,
+        contours=job.params.contours,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        main(
-            Path(snakemake.input.bodies),
-            Path(snakemake.output.measurements),
-            Path(snakemake.output.measurements_table),
-            [Path(file) for file in snakemake.input.landmarks],
-            custom=snakemake.params.custom,
-            contours=snakemake.params.contours,
-        )
+        run(snakemake)

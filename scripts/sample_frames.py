@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from tapeless.camera import Camera
 from tapeless.containers import expect_usage
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.video import Sampling, Tools, probe, sample_clip, write_table
@@ -50,28 +51,34 @@ def main(
         run_stage(frames, [], work)
 
 
-if __name__ == "__main__":
-    is_in_container = snakemake.config["sampling"]["ffmpeg"] == "container"
-    usage_file = Path(snakemake.log.usage) if is_in_container else None
-    with job_log(snakemake.log.job), expect_usage(usage_file):
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    is_in_container = job.config["sampling"]["ffmpeg"] == "container"
+    usage_file = Path(job.log.usage) if is_in_container else None
+    with expect_usage(usage_file):
         main(
-            Path(snakemake.params.path),
-            Path(snakemake.output.frames),
-            Path(snakemake.output.frames_table),
-            Path(snakemake.output.camera),
+            Path(job.params.path),
+            Path(job.output.frames),
+            Path(job.output.frames_table),
+            Path(job.output.camera),
             sampling=Sampling(
-                frames=snakemake.params.frames,
-                fps=snakemake.params.fps,
-                start_s=snakemake.params.start_s,
-                end_s=snakemake.params.end_s,
-                rotate=snakemake.params.rotate,
-                longest_side_px=snakemake.params.longest_side_px,
-                hwaccel=snakemake.params.hwaccel,
+                frames=job.params.frames,
+                fps=job.params.fps,
+                start_s=job.params.start_s,
+                end_s=job.params.end_s,
+                rotate=job.params.rotate,
+                longest_side_px=job.params.longest_side_px,
+                hwaccel=job.params.hwaccel,
             ),
-            threads=snakemake.threads,
+            threads=job.threads,
             tools=Tools(
-                containers=snakemake.config["containers"] if is_in_container else None,
-                labels={"rule": "sample_frames", "video": snakemake.wildcards.video},
+                containers=job.config["containers"] if is_in_container else None,
+                labels={"rule": "sample_frames", "video": job.wildcards.video},
                 usage_file=usage_file,
             ),
         )
+
+
+if __name__ == "__main__":
+    with job_log(snakemake.log.job):
+        run(snakemake)

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.people import run_people_stage
 from tapeless.silhouettes import segment_person
@@ -27,16 +28,21 @@ def main(frames: Path, keypoints: Path, silhouettes: Path) -> None:
     run_people_stage(silhouettes, [keypoints], work)
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    recall_frames(
+        Path(job.input.frames),
+        containers=job.config["containers"],
+        labels={"rule": job.rule, "video": job.wildcards.video},
+        threads=job.threads,
+    )
+    main(
+        Path(job.input.frames),
+        Path(job.input.keypoints),
+        Path(job.output.silhouettes),
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
-        main(
-            Path(snakemake.input.frames),
-            Path(snakemake.input.keypoints),
-            Path(snakemake.output.silhouettes),
-        )
+        run(snakemake)

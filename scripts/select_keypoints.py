@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.selection import (
@@ -46,24 +47,29 @@ def main(
     run_stage(keypoints, [frames, pose], work)
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    recall_frames(
+        Path(job.input.frames),
+        containers=job.config["containers"],
+        labels={"rule": job.rule, "video": job.wildcards.video},
+        threads=job.threads,
+    )
+    main(
+        Path(job.input.frames),
+        Path(job.input.frames_table),
+        Path(job.input.pose),
+        Path(job.output.keypoints),
+        Path(job.output.keypoints_table),
+        rules=Rules(
+            min_frames=job.params.min_frames,
+            min_person_height_px=job.params.min_person_height_px,
+            min_sharpness=job.params.min_sharpness,
+        ),
+        people=job.params.people,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
-        main(
-            Path(snakemake.input.frames),
-            Path(snakemake.input.frames_table),
-            Path(snakemake.input.pose),
-            Path(snakemake.output.keypoints),
-            Path(snakemake.output.keypoints_table),
-            rules=Rules(
-                min_frames=snakemake.params.min_frames,
-                min_person_height_px=snakemake.params.min_person_height_px,
-                min_sharpness=snakemake.params.min_sharpness,
-            ),
-            people=snakemake.params.people,
-        )
+        run(snakemake)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from tapeless.checks import Finding, added_sd, flags, of_person, read_checks, rejection
 from tapeless.intervals import load_uncertainty
+from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
 from tapeless.outcomes import Outcome
@@ -112,20 +113,25 @@ def main(
     write_json(verdict, about | people[0] | {"people": people})
 
 
+def run(job: Job) -> None:
+    """Runs the stage as a job of its own, or as a part of one."""
+    main(
+        Path(job.input.measurements),
+        Path(job.input.measurements_table),
+        Path(job.input.keypoints_table),
+        Path(job.input.checks),
+        Path(job.output.statistics),
+        Path(job.output.outcome),
+        video=job.params.video,
+        subject=job.params.subject,
+        pose_backend=job.params.pose_backend,
+        shape_backend=job.params.shape_backend,
+        sex=job.params.sex,
+        given_mass_kg=job.params.given_mass_kg,
+        custom=job.params.custom,
+    )
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        main(
-            Path(snakemake.input.measurements),
-            Path(snakemake.input.measurements_table),
-            Path(snakemake.input.keypoints_table),
-            Path(snakemake.input.checks),
-            Path(snakemake.output.statistics),
-            Path(snakemake.output.outcome),
-            video=snakemake.params.video,
-            subject=snakemake.params.subject,
-            pose_backend=snakemake.params.pose_backend,
-            shape_backend=snakemake.params.shape_backend,
-            sex=snakemake.params.sex,
-            given_mass_kg=snakemake.params.given_mass_kg,
-            custom=snakemake.params.custom,
-        )
+        run(snakemake)

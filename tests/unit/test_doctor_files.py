@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,12 @@ class TestDiskSpace:
 
         few = estimate_bytes(Situation(configure(), ROOT), 10)
         assert estimate_bytes(Situation(configure(**more), ROOT), 10) > 1.1 * few
+
+    def test_what_a_job_fills_and_frees_again_counts_for_as_many_jobs_as_there_are_cores(self):
+        one, many = (estimate_bytes(Situation(configure(), ROOT), number) for number in (1, 10_000))
+        at_work = disk.estimate_frames_bytes(configure())
+        kept = one - at_work
+        assert many == pytest.approx(10_000 * kept + (os.cpu_count() or 1) * at_work)
 
     def test_the_estimate_is_within_a_factor_of_two_of_a_real_clip(self):
         """24 frames of 338 x 600, all kept: 12.8 MB of results."""

@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
@@ -71,19 +72,34 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
 
 
 def estimate_bytes(situation: Situation, videos: int) -> float:
-    """What the results of so many videos will take, to a factor of two."""
+    """What the results of so many videos will take, to a factor of two.
+
+    That is what is kept of each, and what the jobs hold that are at work at a time.
+    """
     config = situation.config
-    frame = _FRAME_PER_PX * _ASPECT * config["sampling"]["longest_side_px"] ** 2
-    kept = (_PICTURE_PER_PX / _FRAME_PER_PX + config["keep_frames"]) * frame
+    kept = _PICTURE_PER_PX / _FRAME_PER_PX + config["keep_frames"]
+    kept_bytes = 0.0
     for needs in find_needs(config).values():
-        kept += needs.kept_pictures * frame + needs.kept_bytes
+        kept += needs.kept_pictures
+        kept_bytes += needs.kept_bytes
+    frames_bytes = estimate_frames_bytes(config)
     at_once = min(videos, os.cpu_count() or 1)
-    return _count_frames(situation) * (videos * kept + at_once * frame)
+    kept_of_video = kept * frames_bytes + kept_bytes * _count_frames(config)
+    return videos * kept_of_video + at_once * frames_bytes
 
 
-def _count_frames(situation: Situation) -> float:
+def estimate_frames_bytes(config: Mapping[str, Any]) -> float:
+    """What the sampled frames of a video take until it is done, to a factor of two.
+
+    Nothing else that is deleted again is nearly as large.
+    """
+    pixels = _ASPECT * config["sampling"]["longest_side_px"] ** 2
+    return _count_frames(config) * _FRAME_PER_PX * pixels
+
+
+def _count_frames(config: Mapping[str, Any]) -> float:
     """Frames sampled of a video."""
-    sampling = situation.config["sampling"]
+    sampling = config["sampling"]
     if sampling["fps"] is None:
         return float(sampling["frames"])
     start_s, end_s = sampling["start_s"] or 0.0, sampling["end_s"]

@@ -1,0 +1,30 @@
+"""All stages of a video up to its bodies, as one job.
+
+Samples frames, finds everybody's joints, chooses the person to measure, cuts them out, hides faces
+and fits the body model. Stages that need a graphics card or an environment of their own (OpenPose,
+SHAPY) are left to jobs of theirs: then this one starts from the joints, or ends with silhouettes.
+"""
+
+from typing import TYPE_CHECKING
+
+import blur_faces
+import estimate_pose_mediapipe
+import estimate_shape_anny
+import sample_frames
+import segment_person
+import select_keypoints
+from tapeless.jobs import run_joined
+from tapeless.logs import job_log
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+if __name__ == "__main__":
+    with job_log(snakemake.log.job):
+        made = dict(snakemake.output.items())
+        stages = [select_keypoints.run, segment_person.run, blur_faces.run]
+        if "pose" in made:
+            stages = [sample_frames.run, estimate_pose_mediapipe.run, *stages]
+        if "bodies" in made:
+            stages = [*stages, estimate_shape_anny.run]
+        run_joined(snakemake, stages)
