@@ -6,7 +6,7 @@ BIN := .venv/bin
 SBOM ?= sbom.json
 
 .DEFAULT_GOAL := help
-.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy bench-faults audit sbom lock
+.PHONY: help demo setup setup-cluster setup-dev test lint format bench bench-accuracy bench-faults bench-scaling audit sbom lock
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## /make \1\t/p' $(MAKEFILE_LIST) | expand -t 16
@@ -44,6 +44,10 @@ bench: setup ## measure time and memory (ten minutes)
 	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES) --config cohort=timed
 	$(BIN)/snakemake --snakefile benchmarks/cohort.smk --cores $(CORES) --config cohort=speed
 	$(BIN)/snakemake --snakefile benchmarks/Snakefile --cores $(CORES)
+
+# What was measured is in benchmarks/results/scaling: delete that to measure again.
+bench-scaling: setup ## measure what thousands of videos cost (an hour), on a machine that does nothing else
+	$(BIN)/snakemake --snakefile benchmarks/scaling.smk --cores $(CORES) --resources machine=1 --forcerun write_scaling
 
 # A run that was interrupted goes on where it was. ADULTS=4 takes fewer people of every cohort, to try, in a folder of
 # its own. TAPELESS_RECORDING=walk.mp4 is the recording of a real person, see benchmarks/config.yaml.
