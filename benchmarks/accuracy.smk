@@ -52,6 +52,10 @@ use rule * from tapeless as tapeless_*
 
 
 # Two jobs of one thread each are done sooner than two of two, one after the other.
+use rule sample_frames from tapeless as tapeless_sample_frames with:
+    threads: 1
+
+
 use rule estimate_pose from tapeless as tapeless_estimate_pose with:
     threads: 1
 
