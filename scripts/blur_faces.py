@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tapeless.jobs import Job
 from tapeless.logs import job_log
-from tapeless.outcomes import run_stage
+from tapeless.outcomes import check_stage, run_stage
 from tapeless.pictures.keeping import keep_pictures
 from tapeless.video.recall import recall_frames
 
@@ -26,6 +26,7 @@ def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool, threads:
     def work() -> Mapping[str, int]:
         return keep_pictures(frames, pose, pictures, blur_faces=blur_faces, threads=threads)
 
+    check_stage(pose)  # whose verdict does not matter here, but where the faces are does
     run_stage(pictures, [frames], work)
 
 

@@ -16,6 +16,7 @@ from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.measurements import Measured, Table, load_table, measure
 from tapeless.people import run_people_stage
+from tapeless.seals import seal
 from tapeless.shapy_landmarks import Landmark, load_landmarks
 from tapeless.shapy_measurements import TOPOLOGY, measure_as_shapy
 from tapeless.writing import write_table
@@ -132,6 +133,7 @@ def main(
 
     run_people_stage(measurements, [bodies], work)
     write_table(table_file, table_columns(rows, table), rows)
+    seal(measurements)  # with the table
 
 
 def run(job: Job) -> None:

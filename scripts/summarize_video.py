@@ -18,7 +18,7 @@ from tapeless.intervals import load_uncertainty
 from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
-from tapeless.outcomes import Outcome
+from tapeless.outcomes import Outcome, check_stage
 from tapeless.people import MAIN_PERSON, people_of, rows_of_person
 from tapeless.statistics import STATISTICS_COLUMNS, scale_of, summarize
 from tapeless.writing import write_json, write_table
@@ -84,6 +84,7 @@ def main(
     `sex` and `given_mass_kg` are what the sheet says of person 1; `custom` are the user's own
     measurements.
     """
+    check_stage(measurements)
     everybody, findings_of_all = pd.read_csv(measurements_table), read_checks(checks)
     rows, people = [], []
     for person, stage in people_of(measurements).items():

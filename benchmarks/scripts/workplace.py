@@ -17,6 +17,7 @@ import yaml
 CLONE = Path(__file__).resolve().parents[2]
 
 QUICK: Mapping[str, Any] = {
+    "jobs_per_video": "many",
     "sampling": {"frames": 8, "longest_side_px": 400},
     "selection": {"min_frames": 4, "min_person_height_px": 100},
     "shape": {"estimates": 2},
