@@ -372,7 +372,7 @@ def standing(adult, arms_raised_degrees: float) -> Body:
 
 
 def test_arms_held_out_as_smplx_has_them_stay_out_of_the_tape() -> None:
-    """The chest grows a little: with the arm, flesh moves up."""
+    """The chest grows a little, as the chest muscle goes along with the arm; an arm adds 20 cm."""
     from tapeless.population import draw_adults
 
     for adult in draw_adults(4, seed=5, varied_beyond_prior=True):
@@ -382,7 +382,7 @@ def test_arms_held_out_as_smplx_has_them_stay_out_of_the_tape() -> None:
 
         for name in ("height", "waist", "hips"):
             assert out[name] == pytest.approx(down[name], rel=1e-4)
-        assert down["chest"] - 1e-3 < out["chest"] < 1.04 * down["chest"]
+        assert down["chest"] - 1e-3 < out["chest"] < 1.06 * down["chest"]
         assert out["mass"] == pytest.approx(down["mass"], rel=0.01)
 
 
