@@ -37,6 +37,7 @@ OWN_ATTRIBUTE = "is_of_tapeless"
 
 _TICK_S = 1.0
 _LOG_INTERVAL_S = 30.0
+_ENDED_BY_USER = ("Terminating processes on user request", "Will exit after finishing")
 _FAILURES = (LogEvent.JOB_ERROR, LogEvent.GROUP_ERROR)
 
 
@@ -134,7 +135,9 @@ class LogHandler(LogHandlerBase):
         told: dict[str, Any] = record.__dict__
         self._has_last_words |= bool(told.get(OWN_ATTRIBUTE))
         is_fault = told.get("event") == LogEvent.ERROR and told["exception"] != "KeyboardInterrupt"
-        if is_fault and not self._has_last_words:
+        if str(told["msg"]).startswith(_ENDED_BY_USER):
+            watcher.is_ended = True
+        elif is_fault and not self._has_last_words:
             watcher.is_broken = True
 
     def _say(self, text: str, kind: str = "plain") -> None:

@@ -26,9 +26,15 @@ HEARTBEAT_S = 10.0
 
 
 class Watcher:
-    """Follows one run, and keeps its files up to date; `is_broken` is set of one that broke."""
+    """Follows one run, and keeps its files up to date.
+
+    Attributes:
+        is_broken: is set of a run that broke.
+        is_ended: is set of one that somebody ends; how its jobs end from then on is no failure.
+    """
 
     is_broken = False
+    is_ended = False
 
     def __init__(self, plan: Plan) -> None:
         self.progress = Progress(
@@ -60,7 +66,7 @@ class Watcher:
         new = {
             job_id: (self._plan.jobs[job_id], logs)
             for job_id, logs in logs_of.items()
-            if job_id in self._plan.jobs and job_id not in self._failures
+            if job_id in self._plan.jobs and job_id not in self._failures and not self.is_ended
         }
         failures = read_failures(new.values(), self._plan.started_s)
         for job_id, failure in zip(new, failures, strict=True):
@@ -75,7 +81,8 @@ class Watcher:
         if self.progress.is_done:
             self._state = "finished"
         else:
-            self._state = "failed" if self._failures or self.is_broken else "interrupted"
+            has_failed = self._failures or (self.is_broken and not self.is_ended)
+            self._state = "failed" if has_failed else "interrupted"
         self.write()
         return self._state
 
