@@ -19,6 +19,7 @@ from tapeless.containers import Allowance
 from tapeless.images import write_image
 from tapeless.keypoints import Person, write_people
 from tapeless.outcomes import Outcome
+from tapeless.seals import SEAL_FILE
 from tapeless.shape.shapy import Settings
 from unit.puppets import RED, picture_of, standing
 
@@ -83,8 +84,9 @@ class Video:
 
     @property
     def written(self) -> list[str]:
-        """All that lies in the folder of bodies."""
-        return sorted(str(path.relative_to(self.bodies)) for path in self.bodies.rglob("*"))
+        """All that lies in the folder of bodies, but the seal."""
+        files = (path.relative_to(self.bodies) for path in self.bodies.rglob("*"))
+        return sorted(str(path) for path in files if path.name != SEAL_FILE)
 
     @property
     def left_out(self) -> dict[str, str]:

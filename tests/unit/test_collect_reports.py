@@ -546,7 +546,9 @@ def test_a_collection_that_fails_leaves_the_old_reports(project: Project) -> Non
 # safe to open
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "-start.mp4", " =1", "＝1+1", "＠A1"])
+@pytest.mark.parametrize(
+    "text", ["=1+1", "+1", "-1", "@SUM(A1)", "-start.mp4", " =1", "＝1+1", "＠A1"]
+)
 def test_no_cell_is_taken_for_a_formula(text: str, project: Project) -> None:
     project.add("a", subject=text, rejection=("blurred", text))
     project.collect()

@@ -169,7 +169,7 @@ def test_a_verdict_from_before_is_handed_on_without_a_look_at_the_frames(tmp_pat
     Outcome("no_frames", "No picture could be decoded.").write(frames)
     main(frames, tmp_path / "pose", min_visibility=0.5)
     assert Outcome.read(tmp_path / "pose") == Outcome("no_frames", "No picture could be decoded.")
-    assert list((tmp_path / "pose").glob("*.json")) == [tmp_path / "pose" / "outcome.json"]
+    assert list((tmp_path / "pose").glob("[!.]*.json")) == [tmp_path / "pose" / "outcome.json"]
 
 
 def test_a_broken_frame_is_a_fault_of_the_machine(tmp_path):

@@ -43,6 +43,7 @@ from tapeless.pose.openpose_models import (
     read_checksums,
     require_models,
 )
+from tapeless.seals import SEAL_FILE
 from tapeless.selection import Rules
 
 ROOT = Path(__file__).parents[2]
@@ -100,8 +101,8 @@ class Video:
 
     @property
     def written(self) -> list[str]:
-        """All that lies in the folder of the pose."""
-        return sorted(path.name for path in self.pose.iterdir())
+        """All that lies in the folder of the pose, but the seal."""
+        return sorted(path.name for path in self.pose.iterdir() if path.name != SEAL_FILE)
 
 
 @pytest.fixture(autouse=True)

@@ -81,7 +81,10 @@ def test_what_a_card_decoded_comes_back_the_same_without_one(
     program = shutil.which("ffmpeg")
     script = make_program(tmp_path / "bin/ffmpeg")
     code = CARD.format(program=program)
-    script.write_text(f"#!{sys.executable}\nimport os, sys\n{code}", encoding="utf-8")
+    interpreter = Path(
+        sys.executable
+    ).resolve()  # that of this environment may be hidden below /tmp
+    script.write_text(f"#!{interpreter}\nimport os, sys\n{code}", encoding="utf-8")
     with monkeypatch.context() as machine:
         machine.setenv("PATH", f"{script.parent}:{os.environ['PATH']}")
         machine.setenv("CUDA_VISIBLE_DEVICES", "GPU-of-the-job")

@@ -32,6 +32,7 @@ _MODULES = {
 """What a distribution is imported as, if by another name."""
 _PIN = re.compile(r"([A-Za-z0-9-]+)==?([0-9][^=]*)")
 ENVIRONMENTS = {
+    "anny": {"build_shape_space"},
     "mediapipe": {"select_keypoints", "segment_person", "blur_faces", "check_video"},
     "measure": {
         "measure_bodies",
