@@ -18,7 +18,7 @@ rule collect_benchmarks:
         runtime=growing(10),
     params:
         sources=sources_of("collect_benchmarks.py"),
-        benchmarks=workflow.pathvars.apply("<benchmarks>"),
+        benchmarks=lambda wildcards: workflow.pathvars.apply("<benchmarks>"),
     message:
         "Adding up what it cost"
     script:

@@ -256,7 +256,7 @@ def list_failures():
 def explain_failure():
     """Says last what failed and why, that the reports are not those of this run, how to go on."""
     results = Path(workflow.pathvars.apply("<results>"))
-    command = word_command(os.environ["TAPELESS_COMMAND"])
+    command = word_command(os.environ.get("TAPELESS_COMMAND", "snakemake"))
     said = describe_failures(list(list_failures()), results, command)
     logger.error(said, extra={"is_of_tapeless": True})
 
