@@ -23,7 +23,7 @@ from pathlib import Path
 from tapeless.outcomes import MachineFault
 
 MEMORY_BYTES = 2 << 30
-"""What a decoder may hold; H.264 of 8192 x 4320 pixels takes 0.4 GB, HEVC 0.6 GB."""
+"""What a decoder may hold; H.264 of 8192 x 4320 pixels takes 0.3 GB, HEVC 0.6 GB."""
 
 OPEN_FILES = 64
 
@@ -79,9 +79,10 @@ def find_confinement() -> Confinement:
         MachineFault: if limits cannot be set.
     """
     bubblewrap = shutil.which("bwrap")
-    is_root = os.geteuid() == 0
+    # as another user it could not read root's own files without that right, as in many containers
+    may_change_user = os.geteuid() == 0 and _has_capability(_READ_ALL)
     for candidate in dict.fromkeys((bubblewrap, None)):
-        for is_other_user in dict.fromkeys((is_root, False)):
+        for is_other_user in dict.fromkeys((may_change_user, False)):
             found = Confinement(candidate, is_other_user)
             if _works(found):
                 return found
