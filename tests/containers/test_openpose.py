@@ -24,6 +24,7 @@ from tapeless.outcomes import Outcome
 from tapeless.pose import openpose_models
 from tapeless.pose.openpose import OpenPoseError, Options
 from tapeless.pose.openpose_models import NETWORKS_FILE
+from tapeless.seals import SEAL_FILE
 from tapeless.selection import Rules
 
 ROOT = Path(__file__).parents[2]
@@ -135,7 +136,10 @@ def test_every_frame_has_its_file_and_all_belongs_to_who_runs_the_stage(stage, d
         counts={"frames_sampled": FRAMES, "frames_with_people": FRAMES - 1}
     )
     written = sorted(path.relative_to(pose) for path in pose.rglob("*"))
-    files = [Path(f"{n}{POSE_SUFFIX}") for n in stage.names] + [Path("outcome.json")]
+    files = [Path(f"{n}{POSE_SUFFIX}") for n in stage.names] + [
+        Path("outcome.json"),
+        Path(SEAL_FILE),
+    ]
     pictures = [Path("pictures"), *(Path("pictures") / f"{n}.png" for n in stage.names)]
     assert written == sorted(files + pictures)
     assert {path.stat().st_uid for path in pose.rglob("*")} == {os.getuid()}
