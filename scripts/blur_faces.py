@@ -14,7 +14,7 @@ from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import check_stage, run_stage
 from tapeless.pictures.keeping import keep_pictures
-from tapeless.video.recall import recall_frames
+from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -32,12 +32,7 @@ def main(frames: Path, pose: Path, pictures: Path, *, blur_faces: bool, threads:
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
-    recall_frames(
-        Path(job.input.frames),
-        containers=job.config["containers"],
-        labels={"rule": job.rule, "video": job.wildcards.video},
-        threads=job.threads,
-    )
+    recall_frames_of(job)
     main(
         Path(job.input.frames),
         Path(job.input.pose),

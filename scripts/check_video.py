@@ -14,7 +14,7 @@ from tapeless.checks import write_checks
 from tapeless.checks.video import Stages, check_video
 from tapeless.jobs import Job
 from tapeless.logs import job_log
-from tapeless.video.recall import recall_frames
+from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -27,12 +27,7 @@ def main(stages: Stages, table: Path, *, rejecting: Sequence[str]) -> None:
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
-    recall_frames(
-        Path(job.input.frames),
-        containers=job.config["containers"],
-        labels={"rule": job.rule, "video": job.wildcards.video},
-        threads=job.threads,
-    )
+    recall_frames_of(job)
     main(
         Stages(
             frames=Path(job.input.frames),

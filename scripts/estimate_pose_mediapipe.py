@@ -13,7 +13,7 @@ from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pose.mediapipe import estimate_pose
-from tapeless.video.recall import recall_frames
+from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -30,12 +30,7 @@ def main(frames: Path, pose: Path, *, min_visibility: float, people: str = "domi
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
-    recall_frames(
-        Path(job.input.frames),
-        containers=job.config["containers"],
-        labels={"rule": job.rule, "video": job.wildcards.video},
-        threads=job.threads,
-    )
+    recall_frames_of(job)
     main(
         Path(job.input.frames),
         Path(job.output.pose),

@@ -12,7 +12,7 @@ from tapeless.containers import Allowance, expect_usage
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.pose.openpose import Options, estimate_pose
-from tapeless.video.recall import recall_frames
+from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -30,12 +30,7 @@ def main(frames: Path, pose: Path, *, models: Path, options: Options, allowance:
 if __name__ == "__main__":
     usage_file = Path(snakemake.log.usage)
     with job_log(snakemake.log.job), expect_usage(usage_file):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
+        recall_frames_of(snakemake)
         main(
             Path(snakemake.input.frames),
             Path(snakemake.output.pose),

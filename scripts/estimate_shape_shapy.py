@@ -14,7 +14,7 @@ from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, people_of, run_people_stage
 from tapeless.shape.shapy import Settings, estimate_bodies
 from tapeless.shape.shapy_frames import LeftOut
-from tapeless.video.recall import recall_frames
+from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -44,12 +44,7 @@ def main(
 if __name__ == "__main__":
     usage_file = Path(snakemake.log.usage)
     with job_log(snakemake.log.job), expect_usage(usage_file):
-        recall_frames(
-            Path(snakemake.input.frames),
-            containers=snakemake.config["containers"],
-            labels={"rule": snakemake.rule, "video": snakemake.wildcards.video},
-            threads=snakemake.threads,
-        )
+        recall_frames_of(snakemake)
         main(
             Path(snakemake.input.frames),
             Path(snakemake.input.keypoints),

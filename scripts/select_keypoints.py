@@ -21,7 +21,7 @@ from tapeless.selection import (
     select_main_person,
     write_table,
 )
-from tapeless.video.recall import recall_frames
+from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -49,12 +49,7 @@ def main(
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
-    recall_frames(
-        Path(job.input.frames),
-        containers=job.config["containers"],
-        labels={"rule": job.rule, "video": job.wildcards.video},
-        threads=job.threads,
-    )
+    recall_frames_of(job)
     main(
         Path(job.input.frames),
         Path(job.input.frames_table),

@@ -22,6 +22,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from tapeless.forgetting import are_forgotten, list_frames
+from tapeless.jobs import Job
 from tapeless.outcomes import check_stage
 from tapeless.seals import seal
 from tapeless.video.constancy import expect_unchanged, identify
@@ -46,6 +47,16 @@ def write_recipe(frames: Path, video: Path, sampling: Sampling, tools: Tools = H
         "ffmpeg": _describe(tools),
     }
     (frames / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+
+
+def recall_frames_of(job: Job) -> None:
+    """Makes sure that the frames which a job reads are there; see `recall_frames`."""
+    recall_frames(
+        Path(job.input.frames),
+        containers=job.config["containers"],
+        labels={"rule": job.rule, "video": job.wildcards.video},
+        threads=job.threads,
+    )
 
 
 def recall_frames(
