@@ -13,6 +13,8 @@ log = logging.getLogger(__name__)
 
 _PATIENCE_S = 60.0
 _PAUSE_S = 1.0
+_BELONGS_TO_NO_CLUSTER = "Could not establish a configuration source"
+"""What Slurm's commands say on a machine where they are installed, and nothing else of it."""
 
 
 def cancel_orphans(folder: Path) -> list[str]:
@@ -40,7 +42,8 @@ def find_orphans(folder: Path) -> list[str]:
     command = ["squeue", "--noheader", f"--user={getpass.getuser()}", "--format=%i\t%k\t%Z"]
     run = subprocess.run(command, capture_output=True, text=True)
     if run.returncode != 0:
-        log.warning("Slurm's queue cannot be looked at: %s", run.stderr.strip())
+        level = logging.DEBUG if _BELONGS_TO_NO_CLUSTER in run.stderr else logging.WARNING
+        log.log(level, "Slurm's queue cannot be looked at: %s", run.stderr.strip())
         return []
     rows = [line.split("\t") for line in run.stdout.splitlines()]
     return [

@@ -66,3 +66,15 @@ def test_a_queue_that_cannot_be_looked_at_is_no_obstacle(
     queue((1, "rule_video", folder)).unlink()
     take_folder(folder)
     assert "Slurm's queue cannot be looked at" in caplog.text
+
+
+def test_a_machine_that_has_the_commands_and_no_cluster_is_not_warned(
+    queue: Queue, folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    queue((1, "rule_video", folder))
+    fatal = "squeue: fatal: Could not establish a configuration source"
+    (tmp_path / "bin/squeue").write_text(
+        f"#!/bin/sh\necho '{fatal}' >&2; exit 1\n", encoding="utf-8"
+    )
+    take_folder(folder)
+    assert caplog.text == ""
