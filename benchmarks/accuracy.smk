@@ -45,30 +45,16 @@ module tapeless:
     snakefile:
         "../Snakefile"
     config:
-        {"sheet": f"{COHORT}/videos.tsv"}
+        {"sheet": f"{COHORT}/videos.tsv", "jobs_per_video": "few"}
 
 
 use rule * from tapeless as tapeless_*
 
 
-# Two jobs of one thread each are done sooner than two of two, one after the other.
-use rule sample_frames from tapeless as tapeless_sample_frames with:
-    threads: 1
-
-
-use rule estimate_pose from tapeless as tapeless_estimate_pose with:
-    threads: 1
-
-
-use rule segment_person from tapeless as tapeless_segment_person with:
-    threads: 1
-
-
-use rule estimate_shape from tapeless as tapeless_estimate_shape with:
-    threads: 1
-
-
 if MEASURED_UNKNOWN:
+    # What the pictures show does not depend on the height: it is looked at once, so that of the
+    # job that looks at a video and fits a body to it, only the fit remains: a stage of its own.
+    OF_UNKNOWN = {"sheet": f"{COHORT}/videos_unknown.tsv"}
 
     module unknown:
         pathvars:
@@ -76,19 +62,27 @@ if MEASURED_UNKNOWN:
         snakefile:
             "../Snakefile"
         config:
-            {"sheet": f"{COHORT}/videos_unknown.tsv"}
+            {**OF_UNKNOWN, "jobs_per_video": "few"}
 
-    # What the pictures show does not depend on the height: it is looked at once.
-    use rule * from unknown exclude sample_frames, estimate_pose, select_keypoints, segment_person, build_shape_space as unknown_*
+    use rule * from unknown exclude view_video, build_shape_space as unknown_*
 
-    use rule estimate_shape from unknown as unknown_estimate_shape with:
+    module unknown_stages:
+        pathvars:
+            results=UNKNOWN,
+        snakefile:
+            "../Snakefile"
+        config:
+            {**OF_UNKNOWN, "jobs_per_video": "many"}
+
+    # Two jobs of one thread each are done sooner than two of two, one after the other.
+    use rule estimate_shape from unknown_stages as unknown_estimate_shape with:
         threads: 1
 
     # Files and folders; whether it is a folder.
     SEEN = {
         strip_wildcard_constraints(path): is_flagged(path, "directory")
-        for stage in ("sample_frames", "estimate_pose", "select_keypoints", "segment_person")
-        for path in workflow.get_rule(f"tapeless_{stage}").output
+        for name, path in workflow.get_rule("tapeless_view_video").output.items()
+        if name != "bodies"
     }
 
     def shared(path, is_folder):
