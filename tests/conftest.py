@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from projects import SHEET, Project, make_project
+from projects import SHEET, PluggedProject, Project, make_project
 
 # Tests press Ctrl-C, which what a script starts in the background ignores, and its children too.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -35,6 +35,12 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def project(tmp_path: Path) -> Project:
     """A project without videos, nothing done."""
     return make_project(tmp_path)
+
+
+@pytest.fixture
+def plugged_project(project: Project) -> PluggedProject:
+    """The same, where Snakemake has the plugins of clusters and storage."""
+    return PluggedProject(project.folder)
 
 
 @pytest.fixture(scope="session")

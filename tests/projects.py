@@ -31,6 +31,9 @@ CODE_FOLDERS = [
     "workflow",
 ]
 
+# Plugins of clusters and storage, which runs of other tests do not load: tools/setup.
+PLUGINS = Path(sys.prefix) / "plugins"
+
 # Few and small frames, so that a run takes seconds; the body model is that of the whole clone.
 QUICK = {
     "sampling": {"frames": 8, "longest_side_px": 400},
@@ -154,6 +157,16 @@ class Project:
         path = self.results / "videos" / video / stage / "outcome.json"
         outcome: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return outcome
+
+
+@dataclass(frozen=True)
+class PluggedProject(Project):
+    """A project in which Snakemake has the plugins of clusters and storage."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        paths = (str(self.folder / "scripts"), str(PLUGINS))
+        return super().environment | {"PYTHONPATH": os.pathsep.join(paths)}
 
 
 def make_project(folder: Path) -> Project:

@@ -9,7 +9,7 @@ from pathlib import Path
 import yaml
 from slurm_cluster import ACCOUNT, PARTITION, Cluster
 
-from projects import Project, make_project
+from projects import PluggedProject, make_project
 
 PROFILE = ("--workflow-profile", "profiles/slurm")
 SOON = ("--slurm-init-seconds-before-status-checks", "3")
@@ -17,7 +17,7 @@ PATIENCE_S = 400
 
 
 @dataclass(frozen=True)
-class SlurmProject(Project):
+class SlurmProject(PluggedProject):
     """A project whose runs go to a Slurm."""
 
     cluster: Cluster

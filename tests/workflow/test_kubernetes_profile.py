@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import yaml
 
-from projects import Project, wait_for
+from projects import PluggedProject, wait_for
 from s3_server import SECRET, run_s3
 
 PROFILE = "profiles/kubernetes"
@@ -77,17 +77,20 @@ def kubernetes() -> Iterator[Kubernetes]:
 
 
 def test_a_video_is_one_pod_that_fetches_from_s3_and_knows_no_more_than_it_must(
-    project: Project, kubernetes: Kubernetes, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    plugged_project: PluggedProject,
+    kubernetes: Kubernetes,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ):
     kubernetes.write_config(tmp_path / "kubeconfig")
-    project.configure(pathvars={"resources": "resources"})
-    project.write_sheet({"video": "walk", "path": "s3://my-bucket/videos/walk.mp4"})
+    plugged_project.configure(pathvars={"resources": "resources"})
+    plugged_project.write_sheet({"video": "walk", "path": "s3://my-bucket/videos/walk.mp4"})
     with run_s3("my-bucket") as (bucket, environment):
         bucket.put_object(Key="videos/walk.mp4", Body=b"a video")
         bucket.put_object(Key="tapeless/resources/anny_shape_space.npz", Body=b"made before")
         for name, value in (environment | {"KUBECONFIG": str(tmp_path / "kubeconfig")}).items():
             monkeypatch.setenv(name, value)
-        run = project.start("--workflow-profile", PROFILE)
+        run = plugged_project.start("--workflow-profile", PROFILE)
         wait_for(lambda: bool(kubernetes.posted.get("jobs")), run)
         run.send_signal(signal.SIGINT)
         run.wait(60)

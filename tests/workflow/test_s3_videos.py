@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from projects import Project
+from projects import PluggedProject
 from s3_server import SECRET, run_s3
 
 KEY = "our videos/walk one.mp4"
@@ -26,33 +26,35 @@ def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 
 def test_a_video_on_s3_is_fetched_once_and_gives_the_frames_of_the_same_one_here(
-    project: Project, footage: Path, bucket: Any, caplog: pytest.LogCaptureFixture
+    plugged_project: PluggedProject, footage: Path, bucket: Any, caplog: pytest.LogCaptureFixture
 ):
     bucket.upload_file(str(footage), KEY)
-    project.write_sheet(ROW, ROW | {"video": "here", "path": str(footage)})
+    plugged_project.write_sheet(ROW, ROW | {"video": "here", "path": str(footage)})
     with caplog.at_level(logging.INFO, logger="werkzeug"):
-        project.run("frames")
+        plugged_project.run("frames")
     fetched = [message for message in caplog.messages if "GET /lab/our%20videos/walk" in message]
     assert len(fetched) == 1
-    walk, here = (frames_of(project, video) for video in ("walk", "here"))
+    walk, here = (frames_of(plugged_project, video) for video in ("walk", "here"))
     assert len(walk) == 8
     assert walk == here
-    assert list(project.folder.rglob("*.mp4")) == []
-    logs = b"".join(path.read_bytes() for path in project.folder.rglob("*.log"))
+    assert list(plugged_project.folder.rglob("*.mp4")) == []
+    logs = b"".join(path.read_bytes() for path in plugged_project.folder.rglob("*.log"))
     assert SECRET.encode() not in logs
 
     bucket.put_object(Key=KEY, Body=b"another one")
-    assert project.plan("frames")["sample_frames"] == {"walk"}
+    assert plugged_project.plan("frames")["sample_frames"] == {"walk"}
 
 
-def frames_of(project: Project, video: str) -> dict[str, bytes]:
-    folder = project.results / "videos" / video / "frames"
+def frames_of(plugged_project: PluggedProject, video: str) -> dict[str, bytes]:
+    folder = plugged_project.results / "videos" / video / "frames"
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}
 
 
-def test_a_video_that_is_not_there_is_named_before_anything_runs(project: Project, bucket: Any):
-    project.write_sheet(ROW | {"path": "s3://lab/none.mp4"})
-    run = project.snakemake("frames")
+def test_a_video_that_is_not_there_is_named_before_anything_runs(
+    plugged_project: PluggedProject, bucket: Any
+):
+    plugged_project.write_sheet(ROW | {"path": "s3://lab/none.mp4"})
+    run = plugged_project.snakemake("frames")
     assert run.returncode != 0
     assert "s3://lab/none.mp4" in run.stdout
-    assert not (project.results / "videos").exists()
+    assert not (plugged_project.results / "videos").exists()
