@@ -45,7 +45,7 @@ module tapeless:
     snakefile:
         "../Snakefile"
     config:
-        {"sheet": f"{COHORT}/videos.tsv", "jobs_per_video": "few"}
+        {"sheet": f"{COHORT}/videos.tsv", "jobs_per_video": "few", "blur_faces": False}
 
 
 use rule * from tapeless as tapeless_*
