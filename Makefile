@@ -70,8 +70,11 @@ bench-faults: setup ## damaged videos, kills, full disks: all that is survived (
 	$(BIN)/snakemake --cores $(CORES) resources/anny_shape_space.npz
 	$(BIN)/snakemake --snakefile benchmarks/faults.smk --cores $(CORES)
 
+# torch is chosen by tools/setup. The others serve a check of jsonschema that nothing here asks for; where
+# they are, loading them takes a second of every start of Snakemake.
+NOT_LOCKED := torch rfc3987-syntax lark
 lock: setup-dev ## find newer versions that fit requirements*.in, and write them down
 	for set in "" -cluster -dev; do \
 	  $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-annotate --upgrade \
-	    --custom-compile-command "make lock" --no-emit-package torch requirements$$set.in -o requirements$$set.lock || exit; \
+	    --custom-compile-command "make lock" $(addprefix --no-emit-package ,$(NOT_LOCKED)) requirements$$set.in -o requirements$$set.lock || exit; \
 	done
