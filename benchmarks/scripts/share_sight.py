@@ -12,9 +12,13 @@ if TYPE_CHECKING:
 
 
 def share(origin: Path, other: Path) -> None:
-    """Links a file, or all files of a folder, which take no space a second time."""
+    """Links a file, or all files of a folder, which take no space a second time.
+
+    But not the one by which Snakemake tells the age of a folder: it would make both look new.
+    """
     if origin.is_dir():
-        shutil.copytree(origin, other, copy_function=os.link, dirs_exist_ok=True)
+        own = shutil.ignore_patterns(".snakemake_timestamp")
+        shutil.copytree(origin, other, ignore=own, copy_function=os.link, dirs_exist_ok=True)
     else:
         other.unlink(missing_ok=True)
         os.link(origin, other)
