@@ -12,16 +12,15 @@ if TYPE_CHECKING:
 
 
 def share(origin: Path, other: Path) -> None:
-    """Links a file, or all files of a folder, which take no space a second time.
+    """Links all files of a folder, which take no space a second time, or copies a file.
 
-    But not the one by which Snakemake tells the age of a folder: it would make both look new.
+    Not what Snakemake tells the age of either by: with that in common, both would look new.
     """
     if origin.is_dir():
         own = shutil.ignore_patterns(".snakemake_timestamp")
         shutil.copytree(origin, other, ignore=own, copy_function=os.link, dirs_exist_ok=True)
     else:
-        other.unlink(missing_ok=True)
-        os.link(origin, other)
+        shutil.copyfile(origin, other)
 
 
 if __name__ == "__main__":
