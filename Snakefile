@@ -50,6 +50,7 @@ rule all:
 
 onstart:
     take_run()
+    schedule_when_jobs_end()
     check_machine()
     announce_run(log)
 

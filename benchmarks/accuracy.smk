@@ -104,6 +104,10 @@ if MEASURED_UNKNOWN:
             "scripts/share_sight.py"
 
 
+onstart:
+    workflow.scheduler.job_rate_limiter = None  # as schedule_when_jobs_end() of the main workflow
+
+
 rule all:
     default_target: True
     input:
