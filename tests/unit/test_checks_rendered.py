@@ -164,6 +164,20 @@ def test_a_skirt_is_no_part_of_the_body(adults: list[Adult]) -> None:
     assert uncovered_share([body], {}).value is None
 
 
+def test_a_body_that_fills_a_large_picture_has_no_holes(
+    adults: list[Adult], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {"SIZE": (1600, 1200), "FOCAL_PX": 4 * FOCAL_PX}.items():
+        monkeypatch.setitem(globals(), name, value)
+    body = rest_body(adults[0])
+    body = placed(body, [body.vertices])
+    mask = drawn(body)
+    assert np.ptp(np.flatnonzero(mask.any(axis=1))) > 1200
+    uncovered = uncovered_share([body], {"frame_000000": mask})
+    assert uncovered.value is not None
+    assert uncovered.value < 0.5
+
+
 # --- stance, turn and age -----------------------------------------------------------------------
 
 
