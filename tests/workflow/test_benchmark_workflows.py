@@ -68,7 +68,7 @@ def test_the_page_is_told_which_recording_is_missing_and_where_it_comes_from(
     assert "Pose2Sim 0.10.49 (BSD-3-Clause)" in message
 
 
-def test_pictures_are_looked_at_once_for_both_fits_and_no_others_are_made(workplace: Path) -> None:
+def test_pictures_are_looked_at_once_for_both_fits(workplace: Path) -> None:
     film(workplace, "evaluation", "turn", "front")
     for cohort, table in (("calibration", "quantiles.csv"), ("repeats", "repeatability.csv")):
         folder = workplace / TRIES / cohort
@@ -77,32 +77,30 @@ def test_pictures_are_looked_at_once_for_both_fits_and_no_others_are_made(workpl
         (folder / "spans.csv").touch()
         (folder / "truth.csv").touch()
     planned = jobs(plan(workplace, "accuracy.smk", "evaluation"))
-    assert planned["tapeless_segment_person"] == planned["tapeless_estimate_shape"] == 4
+    assert planned["tapeless_view_video"] == planned["tapeless_measure_video"] == 4
     assert planned["share_sight"] == planned["unknown_estimate_shape"] == 4
-    assert planned["unknown_check_video"] == 4
+    assert planned["unknown_measure_video"] == 4
     assert planned["ablate_fit"] == 2
     assert planned["write_accuracy"] == planned["draw_accuracy"] == 1
-    assert not [rule for rule in planned if "draw_video" in rule or "blur" in rule]
-    assert "unknown_segment_person" not in planned
+    assert "unknown_view_video" not in planned
 
 
-def test_intervals_are_calibrated_on_what_was_measured_and_checked_without_any_interval(
+def test_intervals_are_calibrated_on_what_was_measured_and_checked_without_reports(
     workplace: Path,
 ) -> None:
     film(workplace, "calibration", "turn", "front")
     planned = jobs(plan(workplace, "accuracy.smk", "calibration"))
     assert planned["calibrate_intervals"] == 1
-    assert planned["tapeless_measure_bodies"] == 4
-    assert planned["unknown_measure_bodies"] == 2
-    assert planned["tapeless_check_video"] == 4
-    assert not [rule for rule in planned if "summarize" in rule or "write" in rule]
+    assert planned["tapeless_measure_video"] == 4
+    assert planned["unknown_measure_video"] == 2
+    assert not [rule for rule in planned if "collect" in rule or "write" in rule]
     assert "use_intervals" not in planned  # two people are a try
 
 
 def test_the_same_people_again_are_measured_with_their_heights(workplace: Path) -> None:
     film(workplace, "repeats", "turn", "turn_again", "turn_once_more")
     planned = jobs(plan(workplace, "accuracy.smk", "repeats"))
-    assert planned["tapeless_estimate_shape"] == 6
+    assert planned["tapeless_view_video"] == 6
     assert planned["score_repeatability"] == 1
     assert not [rule for rule in planned if rule.startswith("unknown")]
 
