@@ -27,6 +27,10 @@ FLAGS: Mapping[str, str] = {
         "The girth still grows at the upper end of the levels between crotch and navel: the belly"
         " is wider than the buttocks. The value is the girth at the navel."
     ),
+    "limbs_touch": (
+        "The cut goes around both legs, which touch there. The value is that of the half on each"
+        " side."
+    ),
     "approximate": (
         "A landmark was found by a rule from joints and geometry, not on the skin of this person."
     ),
@@ -240,9 +244,31 @@ def _cut_limb(slicer: Slicer, bone: str, point: Floats) -> Cut:
 
 def _limb_at(subject: Subject, record: Measurement, side: str, point: Floats) -> Reading:
     slicer = subject.across(record.bones, side)
-    cut = _cut_limb(slicer, record.bones[0], point)
+    around = _cut_limb(slicer, record.bones[0], point)
+    cut = _apart(subject, record, side, point, around)
     outline = slicer.lift(cut.outline, float(point @ slicer.axes[0]))
-    return Reading(cut.taut, (np.vstack([outline, outline[:1]]),), cut.raw)
+    lines = (np.vstack([outline, outline[:1]]),)
+    if cut is around:
+        return Reading(cut.taut, lines, cut.raw)
+    return Reading(cut.taut, lines, flag="limbs_touch")
+
+
+def _apart(subject: Subject, record: Measurement, side: str, point: Floats, cut: Cut) -> Cut:
+    """The contour of a limb; of one that goes around the other side's bone, too, the near half."""
+    if side not in SIDES:
+        return cut
+    normal, *axes = subject.across(record.bones, side).axes
+    (other_side,) = set(SIDES) - {side}
+    start, end = subject.bone(record.bones[0], other_side)
+    length = float((end - start) @ normal)
+    share = float((point - start) @ normal) / length if length else -1.0
+    if not 0 <= share <= 1:
+        return cut
+    here, there = np.array(axes) @ point, np.array(axes) @ (start + share * (end - start))
+    direction = _unit(there - here)
+    if cut.reach(direction) <= direction @ there:
+        return cut
+    return cut.within(direction, float(direction @ (here + there)) / 2)
 
 
 def _along_bone(subject: Subject, record: Measurement, side: str) -> list[Floats]:

@@ -23,6 +23,8 @@ POWERS = {record.name: record.power for record in load_table().measurements}
 WIDTH = np.array([0.17, 0.19, 0.14, 0.17, 0.15])
 """Half of the mannequin's torso at these heights, an hourglass; it is half as deep."""
 LEVELS = np.array([0.8, 0.9, 1.1, 1.3, 1.5])
+LEGS_M = (0.24, 0.12)
+"""Half axes of legs that touch, of which a cut is one ellipse."""
 
 
 def mannequin(
@@ -30,6 +32,7 @@ def mannequin(
     arm_degrees: float = 40.0,
     width: np.ndarray = WIDTH,
     arm_m: tuple[float, float] = (0.3, 0.25),
+    joined_legs: bool = False,
 ) -> Body:
     """Round rods around the joints that any topology has: limbs of known girths and lengths."""
     lean = np.radians(arm_degrees)
@@ -48,11 +51,16 @@ def mannequin(
             rod(shoulder, elbow, [0.05, 0.04]),
             rod(elbow, 2 * wrist - elbow, [0.04, 0.025, 0.025]),
         ]
-        parts += [rod(hip, knee, [0.09, 0.06]), rod(knee, ankle, [0.06, 0.045, 0.07, 0.03, 0.04])]
+        if not joined_legs:
+            parts.append(rod(hip, knee, [0.09, 0.06]))
+        parts += [rod(knee, ankle, [0.06, 0.045, 0.07, 0.03, 0.04])]
         parts.append(rod((sign * 0.18, 0.03, -0.06), (sign * 0.18, 0.03, 0.2), [0.03, 0.03]))
         places = (shoulder, elbow, wrist, hip, knee, ankle)
         names = ("shoulder", "elbow", "wrist", "hip", "knee", "ankle")
         joints |= {f"{side}_{name}": place for name, place in zip(names, places, strict=True)}
+    if joined_legs:
+        legs = np.array([0.47, 0.8])
+        parts.append(stack(legs, np.full(2, LEGS_M[0]), np.full(2, LEGS_M[1]), corners=360))
     vertices, faces = together(*parts)
     return replace(
         as_body((vertices, faces)),
@@ -140,6 +148,17 @@ def test_of_both_sides_the_mean_is_taken(body: Body) -> None:
     value = measure(replace(body, vertices=vertices)).values["wrist"]
 
     assert value == pytest.approx(1.5 * circle(0.025), rel=2e-3)
+
+
+def test_of_legs_that_touch_each_half_is_measured_and_flagged() -> None:
+    table = load_table()
+    (thigh,) = (record for record in table.measurements if record.name == "thigh")
+    thigh = replace(thigh, landmarks=(), shares=(0.3,))
+    measured = measure(mannequin(joined_legs=True), replace(table, measurements=(thigh,)))
+    across, along = LEGS_M
+    half = 2 * across * float(ellipe(1 - (along / across) ** 2)) + 2 * along
+    assert measured.values["thigh"] == pytest.approx(half, rel=0.02)
+    assert measured.flags["thigh"] == ("limbs_touch",)
 
 
 def test_a_limb_that_is_not_there_has_no_value_and_a_flag(body: Body) -> None:
