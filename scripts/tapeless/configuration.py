@@ -102,12 +102,17 @@ def _faulty_groups(config: Mapping[str, Any], schema: Schema) -> set[str]:
     return {str(error.absolute_path[0]) for error in errors if error.absolute_path}
 
 
+def _askable_stages(faulty: set[str]) -> list[str]:
+    """The stages whose backend can say what it needs: the groups that it reads are well formed."""
+    return [stage for stage in STAGES if not faulty & {stage, "selection"}]
+
+
 def _find_pictures_to_keep(config: Mapping[str, Any], faulty: set[str]) -> Iterator[str]:
     """A backend's own pictures show people as the frames do, which are not to be kept."""
     if config["keep_frames"] is not False:
         return
-    for stage in STAGES:
-        if stage not in faulty and find_backend_needs(stage, config).kept_pictures:
+    for stage in _askable_stages(faulty):
+        if find_backend_needs(stage, config).kept_pictures:
             key = f"{stage}.{config[stage]['backend']}.pictures"
             yield (
                 f"{key} would keep pictures of people, faces not blurred, which "
@@ -117,9 +122,7 @@ def _find_pictures_to_keep(config: Mapping[str, Any], faulty: set[str]) -> Itera
 
 def _find_faults_of_backends(config: Mapping[str, Any], faulty: set[str]) -> Iterator[str]:
     """What the chosen backends find, in groups that are of the right form."""
-    for stage in STAGES:
-        if faulty & {stage, "selection"}:
-            continue
+    for stage in _askable_stages(faulty):
         needs = find_backend_needs(stage, config)
         if (downloads := needs.downloads) and downloads.folder is None:
             yield (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from projects import PLUGINS
 from tapeless.videosheet import USUAL_SHEET, Video, find_videos, make_ids, read_sheet, read_videos
 
 ROOT = Path(__file__).parents[2]
@@ -192,6 +194,11 @@ class TestVideo:
 
 
 class TestSheet:
+    @pytest.fixture(autouse=True)
+    def plugins(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Snakemake's plugin for S3 is there."""
+        monkeypatch.syspath_prepend(PLUGINS)
+
     @pytest.fixture
     def video(self, tmp_path: Path) -> str:
         return str(fill(tmp_path, "walk.mp4") / "walk.mp4")
@@ -311,6 +318,11 @@ class TestSheet:
         assert videos == {}
         assert [found[: len(fault)] for found in faults] == [f"line 2: {fault}"[: len(fault)]]
         assert faults[0].removeprefix("line 2: ").startswith(fault)
+
+    def test_a_video_on_s3_needs_the_plugin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr("sys.path", [path for path in sys.path if path != str(PLUGINS)])
+        _, faults = self.read(tmp_path, "video\tpath", "x\ts3://lab/x.mp4")
+        assert faults == ["line 2: videos on S3 need Snakemake's plugin for it: make setup-cluster"]
 
     def test_a_span_of_the_configuration_counts_too(self, tmp_path: Path, video: str):
         _, faults = self.read(tmp_path, "video\tpath\tend_s", f"x\t{video}\t4", start_s=5.0)
