@@ -45,8 +45,8 @@ def test_a_video_on_s3_is_fetched_once_and_gives_the_frames_of_the_same_one_here
     assert plugged_project.plan("frames")["sample_frames"] == {"walk"}
 
 
-def frames_of(plugged_project: PluggedProject, video: str) -> dict[str, bytes]:
-    folder = plugged_project.results / "videos" / video / "frames"
+def frames_of(project: PluggedProject, video: str) -> dict[str, bytes]:
+    folder = project.results / "videos" / video / "frames"
     return {path.name: path.read_bytes() for path in folder.glob("*.png")}
 
 
