@@ -28,8 +28,8 @@ FLAGS: Mapping[str, str] = {
         " is wider than the buttocks. The value is the girth at the navel."
     ),
     "limbs_touch": (
-        "The cut goes around both legs, which touch there. The value is that of the half on each"
-        " side."
+        "The cut goes around the left and the right limb, which touch there. The value is that of"
+        " the half on each side."
     ),
     "approximate": (
         "A landmark was found by a rule from joints and geometry, not on the skin of this person."
