@@ -1,4 +1,4 @@
-"""Measures the average adult, the average woman and the average man of the prior's population.
+"""Measures the average adult, the average woman and the average man of the population.
 
 Each is the mean, vertex by vertex, of the unposed bodies. Writes a table with a row for each
 (`who`: adult, female, male) and SI measurements.

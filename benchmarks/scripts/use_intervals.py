@@ -31,8 +31,8 @@ CALIBRATED_PATTERN = r"^measured: calibration cohort seed \d+, (\d+) adults"
 
 STATE_MARK = "# now:"
 STATE = (
-    f"{STATE_MARK} `fit` of Anny is measured, on rendered adults; what the scale adds is\n"
-    f"{STATE_MARK} assumed, and so is the spread of statures, the least without a height.\n"
+    f"{STATE_MARK} the rows `fit` of Anny are measured, on rendered adults; what the scale adds is "
+    "assumed.\n"
 )
 """What the table says of itself once intervals were calibrated."""
 
@@ -90,8 +90,8 @@ def make_rows(
             power = QUANTITIES[own["quantity"]][1]
             scale_sd = of_scale["relative_sd"] * power
             if power:
-                is_length = name == "other length"
-                why = of_scale["basis"] if is_length else f"assumed: {power} x that of lengths"
+                is_scale = name in ("height", "other length")
+                why = of_scale["basis"] if is_scale else f"assumed: {power} x that of lengths"
                 row = {"source": of_scale["source"], "relative_sd": scale_sd, "basis": why}
                 yield key | row
             fit_sd, why = own["relative_sd"], BASIS.format(seed=seed, people=own["people"])

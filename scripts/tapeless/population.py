@@ -28,9 +28,9 @@ from tapeless.units import DENSITY_KG_M3
 
 Floats = npt.NDArray[np.float32]
 Sex = Literal["female", "male"]
-Builds = Literal["population", "even"]
-"""How common statures and body mass indices are: as in the population, or, "even", at the ends of
-their ranges as common as in the middle."""
+Builds = Literal["population", "even_bmi", "even"]
+"""How common statures and body mass indices are: as in the population, or at the ends of their
+ranges as common as in the middle, the indices only ("even_bmi") or both ("even")."""
 
 PRIOR_SEED = 1
 """Of the population that body spaces and priors are built on."""
@@ -274,12 +274,16 @@ def _draft(
 def _build(generator: np.random.Generator, sex: Sex, builds: Builds) -> tuple[float, float]:
     """A stature in m and a body mass index in kg/m2."""
     mean, sd = STATURE_M[sex]
-    log_bmi_range = (float(np.log(BMI_RANGE[0])), float(np.log(BMI_RANGE[1])))
     if builds == "even":
         low, high = np.clip([mean - 3 * sd, mean + 3 * sd], *STATURE_RANGE_M)
-        return generator.uniform(low, high), float(np.exp(generator.uniform(*log_bmi_range)))
-    stature = _truncated(generator, mean, sd, STATURE_RANGE_M)
-    log_bmi = _truncated(generator, np.log(BMI_MEDIAN[sex]), BMI_LOG_SD, log_bmi_range)
+        stature = generator.uniform(low, high)
+    else:
+        stature = _truncated(generator, mean, sd, STATURE_RANGE_M)
+    log_bmi_range = (float(np.log(BMI_RANGE[0])), float(np.log(BMI_RANGE[1])))
+    if builds == "population":
+        log_bmi = _truncated(generator, np.log(BMI_MEDIAN[sex]), BMI_LOG_SD, log_bmi_range)
+    else:
+        log_bmi = generator.uniform(*log_bmi_range)
     return stature, float(np.exp(log_bmi))
 
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from tapeless.anny_model import load_model
 from tapeless.keypoints import BODY_25
-from tapeless.population import PRIOR_SEED, draw_adults, rest_shapes
+from tapeless.population import PRIOR_SEED, Builds, draw_adults, rest_shapes
 from tapeless.shape.anny_space import JOINTS, KEYPOINT_JOINTS, SEXES, Array, ShapeSpace
 
 log = logging.getLogger(__name__)
@@ -24,6 +24,11 @@ ADULTS = 800
 
 COMPONENTS = 60
 """Unknowns of a body's shape."""
+
+BUILDS: Builds = "even_bmi"
+"""The thin and the heavy as common as the average: the space then has their shapes, too, and
+nobody is drawn to the average. With builds as common as they are, waists were 18 mm off once
+around and 31 mm from the front, in place of 17 and 28 (24 adults of seed 2)."""
 
 HAIR_M, HAIR_SD_M = 0.007, 0.012
 """Mean and standard deviation of how far hair keeps the outline from the skin of the head: assumed.
@@ -38,7 +43,7 @@ HAIRLINE_M = 0.03
 
 def build_shape_space(adults: int = ADULTS, components: int = COMPONENTS) -> ShapeSpace:
     """The shape space of `adults` people drawn with the prior's seed: the same one every time."""
-    people = draw_adults(adults, PRIOR_SEED)
+    people = draw_adults(adults, PRIOR_SEED, builds=BUILDS)
     vertices, bone_heads = rest_shapes(people)
     log.info("drew %d adults", adults)
     model = load_model()
