@@ -567,9 +567,10 @@ def test_missed_targets_are_called_missed(
     verdicts = {v.target: v for v in judge(evidence(errors, average, truth), CONFIG)}
     assert verdicts["girths: bias within 9 mm"].row()[""] == "met"
     assert verdicts["girths: nobody worse than 40 mm"].reached == "waist 20.0 mm"
-    front = verdicts["front only: errors at most 1.8 x the turn's"]
-    assert front.row()[""] == "**missed**"
-    assert front.reached == "waist 2.0"
+    front = verdicts["front only, girths: mean error at most 27 mm"]
+    assert (front.reached, front.row()[""]) == ("waist 40.0 mm", "**missed**")
+    front = verdicts["front only: mean errors at most 1.8 x those of the turn"]
+    assert (front.reached, front.row()[""]) == ("waist 2.0", "**missed**")
     assert verdicts["turn, height given: every interval holds 92 to 98 %"].is_met is None
     assert verdicts["turn, height not given: every interval holds 92 to 98 %"].is_met is None
     assert verdicts["turn, height given: at least 95 % of people measured"].is_met is True
