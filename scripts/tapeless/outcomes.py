@@ -35,6 +35,7 @@ REJECTION_CODES: dict[str, str] = {
     "loose_clothing": "Clothes hide the body: hardly anybody has the shape of this outline.",
     "unexplained_outline": "Much of the outline is no part of a body: clothes, a bag, long hair.",
     "waist_hidden": "The arms lie on the waist.",
+    "not_upright": "The person leans or bends, or the camera looks down.",
     "no_turn": "The person is not seen from the side, so that the body's depth is unknown.",
     "not_an_adult": "The person is too small for an adult, and the body model is one of adults.",
     "impossible_stature": "Nobody is as tall: the sheet has a wrong height, object or distance.",

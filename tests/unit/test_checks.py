@@ -33,7 +33,7 @@ from tapeless.checks.framing import height_in_picture, share_dropped
 from tapeless.checks.lens import distortion
 from tapeless.checks.sharpness import outline_width
 from tapeless.checks.size import body_mass_index, disagreement, stature
-from tapeless.checks.stance import hidden_waist_share, seen_turn
+from tapeless.checks.stance import hidden_waist_share, lean, seen_turn
 from tapeless.images import write_image
 from tapeless.keypoints import BODY_25, Person
 from tapeless.outcomes import REJECTION_CODES
@@ -495,17 +495,22 @@ def test_from_the_side_nothing_can_be_said_of_the_arms() -> None:
     assert "Of 0 frames" in reading.why_not
 
 
-def body_seen_from(*yaws: float) -> Body:
-    """A column of points whose trunk is seen from directions in degrees, 0 from in front."""
+def body_seen_from(*yaws: float, leans: float = 0) -> Body:
+    """A column of points whose trunk is seen from directions in degrees, 0 from in front.
+
+    It leans to its own right, by degrees.
+    """
     heights, angles = np.meshgrid(np.linspace(0, 1.7, 35), np.arange(12) * math.pi / 6)
     column = [0.15 * np.cos(angles), heights, 0.1 * np.sin(angles)]
     vertices = np.stack(column, axis=-1).reshape(-1, 3).astype(np.float32)
+    cosine, sine = math.cos(math.radians(leans)), math.sin(math.radians(leans))
+    tilt = np.array([[cosine, -sine, 0], [sine, cosine, 0], [0, 0, 1]])
     posed = []
     for yaw in np.radians(yaws):
         turn = np.array(
             [[math.cos(yaw), 0, math.sin(yaw)], [0, 1, 0], [-math.sin(yaw), 0, math.cos(yaw)]]
         )
-        posed.append(vertices @ turn.T * [1, -1, -1] + [0, 0.8, 3])
+        posed.append(vertices @ (turn @ tilt).T * [1, -1, -1] + [0, 0.8, 3])
     count = len(yaws)
     return Body(
         vertices=vertices,
@@ -553,6 +558,21 @@ def test_estimates_of_one_person_show_the_turn_together() -> None:
 
 def test_a_body_without_a_place_in_the_pictures_tells_of_no_turn() -> None:
     assert seen_turn([body_seen_from()]).value is None
+
+
+@pytest.mark.parametrize("degrees", [0, 20, 70])
+def test_the_lean_of_the_trunk_is_seen_from_everywhere(degrees: float) -> None:
+    bodies = [body_seen_from(0, 45, 90, 180, leans=degrees)]
+    assert lean(bodies).value == pytest.approx(degrees, abs=0.1)
+
+
+def test_a_stumble_in_few_of_the_frames_is_no_lean() -> None:
+    bodies = [body_seen_from(0, 0, 0), body_seen_from(0, 0, leans=60)]
+    assert lean(bodies).value == pytest.approx(0, abs=0.1)
+
+
+def test_a_body_without_a_place_in_the_pictures_tells_of_no_lean() -> None:
+    assert lean([body_seen_from()]).value is None
 
 
 # --- the person ---------------------------------------------------------------------------------

@@ -15,7 +15,7 @@ from tapeless.checks.footage import read_views
 from tapeless.checks.framing import height_in_picture, share_dropped
 from tapeless.checks.lens import distortion
 from tapeless.checks.sharpness import outline_width
-from tapeless.checks.stance import hidden_waist_share, seen_turn
+from tapeless.checks.stance import hidden_waist_share, lean, seen_turn
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
 from tapeless.shape.anny import Settings, estimate_bodies, read_frames
@@ -50,3 +50,4 @@ def test_of_the_man_on_the_board_it_is_said_that_he_does_not_turn(tmp_path: Path
     build_shape_space(adults=60, components=8).save(space)
     bodies = estimate_bodies(read_frames(keypoints, silhouettes), space, Settings(estimates=1))
     assert verdict("no_turn", seen_turn(bodies)) == "fail"
+    assert verdict("not_upright", lean(bodies)) == "fail"  # he stumbles

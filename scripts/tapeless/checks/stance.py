@@ -1,4 +1,5 @@
-"""Whether the person stands and turns so that the body shows: arms off the waist, seen around."""
+"""Whether the person stands and turns so that the body shows: arms off the waist, upright, seen
+around."""
 
 from __future__ import annotations
 
@@ -144,16 +145,38 @@ def seen_turn(bodies: Sequence[Body]) -> Reading:
     return Reading(min(90.0, float(arcs.min())))
 
 
+def lean(bodies: Sequence[Body]) -> Reading:
+    """How far the trunk leans from the height of the picture, forwards or to a side, degrees.
+
+    The median of the frames. A camera that looks down, or is held askew, counts as a lean, too.
+    """
+    rotations = [rotation for body in bodies for rotation in _rotations(body)]
+    if not rotations:
+        return Reading(
+            None,
+            why_not="The bodies were not placed in the pictures, so that no lean is known.",
+        )
+    upwards = -np.array(rotations)[:, 1, 1]  # cosine of the angle; y points down in pictures
+    return Reading(float(np.median(np.degrees(np.arccos(upwards.clip(-1, 1))))))
+
+
 def _directions(body: Body) -> Iterator[float]:
     """From which direction the camera sees the trunk in each frame: degrees about the vertical."""
+    trunk = _trunk(body)
+    for rotation, posed in zip(_rotations(body), body.posed_vertices, strict=False):
+        # To the camera, in the frame of the body.
+        x, _, z = -posed[trunk].astype(np.float64).mean(axis=0) @ rotation
+        yield float(np.degrees(np.arctan2(x, z)))
+
+
+def _rotations(body: Body) -> Iterator[Floats]:
+    """How the trunk is turned in each frame, (3, 3); nothing for a body without a trunk."""
     trunk = _trunk(body)
     if trunk.sum() < _MIN_TRUNK:
         return
     unposed = body.vertices[trunk].astype(np.float64)
     for posed in body.posed_vertices[:, trunk].astype(np.float64):
-        rotation = _rotation(unposed, posed)
-        x, _, z = -posed.mean(axis=0) @ rotation  # to the camera, in the frame of the body
-        yield float(np.degrees(np.arctan2(x, z)))
+        yield _rotation(unposed, posed)
 
 
 def _trunk(body: Body) -> NDArray[np.bool_]:

@@ -86,6 +86,7 @@ def _of_person(stages: Stages, person: int, space: ShapeSpace | None) -> dict[st
         "loose_clothing": clothing.shape_oddness(fitted, space),
         "unexplained_outline": clothing.uncovered_share(fitted, masks),
         "waist_hidden": stance.hidden_waist_share(poses, masks),
+        "not_upright": stance.lean(fitted),
         "no_turn": stance.seen_turn(fitted),
         "not_an_adult": size.stature(estimates),
         "impossible_stature": size.stature(estimates),
