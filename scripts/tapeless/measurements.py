@@ -12,7 +12,7 @@ from tapeless.anatomy import Anatomy
 from tapeless.bodies import Body, InvalidBodyError
 from tapeless.custom_measurements import with_custom
 from tapeless.definitions import MAIN, TABLE_FILE, Measurement, Table, load_definitions
-from tapeless.measuring import Reading, Subject, take
+from tapeless.measuring import MeasuredValue, Subject, take
 from tapeless.places import CannotTellError
 from tapeless.tape import Floats
 
@@ -72,37 +72,40 @@ def measure(body: Body, table: Table | None = None) -> Measured:
     """
     table = table or load_table()
     subject = Subject(body, table.topologies[body.topology])
-    readings: dict[str, Reading] = {}
+    found: dict[str, MeasuredValue] = {}
     flags: dict[str, tuple[str, ...]] = {}
     for record in table.measurements:
         try:
-            reading = take(subject, record)
+            one = take(subject, record)
         except (CannotTellError, InvalidBodyError) as error:
             if isinstance(error, InvalidBodyError) and record.name in MAIN:
                 raise
             log.warning("%s cannot be measured: %s", record.name, error)
             flags[record.name] = ("cannot_tell",)
             continue
-        readings[record.name] = reading
-        subject.values[record.name] = reading.value
-        if said := _flags(reading, record, table.topologies[body.topology], flags):
+        found[record.name] = one
+        subject.values[record.name] = one.value
+        if said := _flags(one, record, table.topologies[body.topology], flags):
             flags[record.name] = said
     return Measured(
         values=subject.values,
         flags=flags,
-        contours={n: r.contour for n, r in readings.items() if r.contour is not None},
-        lines={n: r.lines for n, r in readings.items() if r.lines},
+        contours={n: r.contour for n, r in found.items() if r.contour is not None},
+        lines={n: r.lines for n, r in found.items() if r.lines},
     )
 
 
 def _flags(
-    reading: Reading, record: Measurement, anatomy: Anatomy, earlier: Mapping[str, tuple[str, ...]]
+    one: MeasuredValue,
+    record: Measurement,
+    anatomy: Anatomy,
+    earlier: Mapping[str, tuple[str, ...]],
 ) -> tuple[str, ...]:
-    """What is to be said of a reading; `earlier` are the flags of what it may be computed from."""
+    """What is to be said of a value; `earlier` are the flags of what it may be computed from."""
     is_approximate = any(map(anatomy.is_approximate, record.landmarks)) or any(
         "approximate" in earlier.get(part, ()) for part in record.parts
     )
-    return tuple(filter(None, (reading.flag, "approximate" if is_approximate else "")))
+    return tuple(filter(None, (one.flag, "approximate" if is_approximate else "")))
 
 
 def measure_body(body: Body, table: Table | None = None) -> dict[str, float]:

@@ -52,8 +52,8 @@ _OFF_CENTRE = 0.25
 
 
 @dataclass(frozen=True)
-class Reading:
-    """One measurement of one body.
+class MeasuredValue:
+    """One measurement of one body, and where it was taken.
 
     Attributes:
         value: in SI units.
@@ -140,7 +140,7 @@ def _unit(vector: Floats) -> Floats:
     return np.asarray(vector / length)
 
 
-def take(subject: Subject, record: Measurement) -> Reading:
+def take(subject: Subject, record: Measurement) -> MeasuredValue:
     """Takes one measurement; where there is one on each side of the body, the mean of both.
 
     Raises:
@@ -150,16 +150,16 @@ def take(subject: Subject, record: Measurement) -> Reading:
     algorithm = ALGORITHMS[record.kind]
     names = [*record.landmarks, *(joint for bone in record.bones for joint in BONES[bone])]
     is_paired = any(map(subject.places.is_paired, names))
-    readings = [algorithm(subject, record, side) for side in (SIDES if is_paired else ("",))]
-    contours = [reading.contour for reading in readings if reading.contour is not None]
-    value = float(np.mean([reading.value for reading in readings]))
+    of_sides = [algorithm(subject, record, side) for side in (SIDES if is_paired else ("",))]
+    contours = [one.contour for one in of_sides if one.contour is not None]
+    value = float(np.mean([one.value for one in of_sides]))
     if not value > _LEAST:
         raise CannotTellError(f"there is nothing to measure: the value is {value:g}")
-    return Reading(
+    return MeasuredValue(
         value=value,
-        lines=tuple(line for reading in readings for line in reading.lines),
+        lines=tuple(line for one in of_sides for line in one.lines),
         contour=float(np.mean(contours)) if contours else None,
-        flag=next((reading.flag for reading in readings if reading.flag), ""),
+        flag=next((one.flag for one in of_sides if one.flag), ""),
     )
 
 
@@ -180,16 +180,16 @@ def _search(
 # of the torso
 
 
-def _extent(subject: Subject, _record: Measurement, _side: str) -> Reading:
+def _extent(subject: Subject, _record: Measurement, _side: str) -> MeasuredValue:
     low, high = subject.extent
     top = subject.vertices[subject.vertices[:, 1].argmax()]
-    return Reading(high - low, (np.array([top * (1, 0, 1) + (0, low, 0), top]),))
+    return MeasuredValue(high - low, (np.array([top * (1, 0, 1) + (0, low, 0), top]),))
 
 
-def _torso(subject: Subject, level: float, flag: str = "") -> Reading:
+def _torso(subject: Subject, level: float, flag: str = "") -> MeasuredValue:
     cut = subject.tape.torso(level)
     outline = np.insert(cut.outline, 1, level, axis=1)
-    return Reading(cut.taut, (np.vstack([outline, outline[:1]]),), cut.raw, flag)
+    return MeasuredValue(cut.taut, (np.vstack([outline, outline[:1]]),), cut.raw, flag)
 
 
 def _has_torso_at(subject: Subject, level: float) -> bool:
@@ -199,7 +199,7 @@ def _has_torso_at(subject: Subject, level: float) -> bool:
         return True
 
 
-def _girth(subject: Subject, record: Measurement, side: str) -> Reading:
+def _girth(subject: Subject, record: Measurement, side: str) -> MeasuredValue:
     heights = [subject.height_of(subject.on_side(name, side)) for name in record.landmarks]
     (share,) = record.shares or (0.0,)
     level = heights[0] + share * (heights[-1] - heights[0])
@@ -208,13 +208,13 @@ def _girth(subject: Subject, record: Measurement, side: str) -> Reading:
     return _torso(subject, level)
 
 
-def _largest_girth(subject: Subject, record: Measurement, _side: str) -> Reading:
+def _largest_girth(subject: Subject, record: Measurement, _side: str) -> MeasuredValue:
     low, high = sorted(map(subject.height_of, record.landmarks))
     level = subject.level_of_hips(low, high)
     return _torso(subject, level, "largest_at_navel" if level == high else "")
 
 
-def _narrowest_girth(subject: Subject, record: Measurement, _side: str) -> Reading:
+def _narrowest_girth(subject: Subject, record: Measurement, _side: str) -> MeasuredValue:
     crotch, navel, underbust = map(subject.height_of, record.landmarks)
     hips = subject.level_of_hips(*sorted((crotch, navel)))
     low, high = sorted((hips, underbust))
@@ -242,15 +242,15 @@ def _cut_limb(slicer: Slicer, bone: str, point: Floats) -> Cut:
     return cut
 
 
-def _limb_at(subject: Subject, record: Measurement, side: str, point: Floats) -> Reading:
+def _limb_at(subject: Subject, record: Measurement, side: str, point: Floats) -> MeasuredValue:
     slicer = subject.across(record.bones, side)
     around = _cut_limb(slicer, record.bones[0], point)
     cut = _apart(subject, record, side, point, around)
     outline = slicer.lift(cut.outline, float(point @ slicer.axes[0]))
     lines = (np.vstack([outline, outline[:1]]),)
     if cut is around:
-        return Reading(cut.taut, lines, cut.raw)
-    return Reading(cut.taut, lines, flag="limbs_touch")
+        return MeasuredValue(cut.taut, lines, cut.raw)
+    return MeasuredValue(cut.taut, lines, flag="limbs_touch")
 
 
 def _apart(subject: Subject, record: Measurement, side: str, point: Floats, cut: Cut) -> Cut:
@@ -285,13 +285,13 @@ def _along_bone(subject: Subject, record: Measurement, side: str) -> list[Floats
     return [start + share * (end - start) for share in record.shares]
 
 
-def _limb_girth(subject: Subject, record: Measurement, side: str) -> Reading:
+def _limb_girth(subject: Subject, record: Measurement, side: str) -> MeasuredValue:
     (point,) = _along_bone(subject, record, side)
     return _limb_at(subject, record, side, point)
 
 
-def _extreme_limb_girth(sign: int) -> Callable[[Subject, Measurement, str], Reading]:
-    def find(subject: Subject, record: Measurement, side: str) -> Reading:
+def _extreme_limb_girth(sign: int) -> Callable[[Subject, Measurement, str], MeasuredValue]:
+    def find(subject: Subject, record: Measurement, side: str) -> MeasuredValue:
         start, end = _along_bone(subject, record, side)
         length, direction = float(np.linalg.norm(end - start)), _unit(end - start)
         slicer = subject.across(record.bones, side)
@@ -312,29 +312,29 @@ def _points(subject: Subject, record: Measurement, side: str) -> list[Floats]:
     return [subject.places.find(subject.on_side(name, side)) for name in record.landmarks]
 
 
-def _distance(subject: Subject, record: Measurement, side: str) -> Reading:
+def _distance(subject: Subject, record: Measurement, side: str) -> MeasuredValue:
     line = np.array(_points(subject, record, side))
-    return Reading(_length(line), (line,))
+    return MeasuredValue(_length(line), (line,))
 
 
 def _length(line: Floats) -> float:
     return float(np.linalg.norm(np.diff(line, axis=0), axis=1).sum())
 
 
-def _height(subject: Subject, record: Measurement, side: str) -> Reading:
+def _height(subject: Subject, record: Measurement, side: str) -> MeasuredValue:
     first, *rest = _points(subject, record, side)
     level = float(rest[0][1]) if rest else subject.extent[0]
     foot = np.array([first[0], level, first[2]])
-    return Reading(abs(float(first[1]) - level), (np.array([first, foot, *rest]),))
+    return MeasuredValue(abs(float(first[1]) - level), (np.array([first, foot, *rest]),))
 
 
-def _path(subject: Subject, record: Measurement, side: str) -> Reading:
+def _path(subject: Subject, record: Measurement, side: str) -> MeasuredValue:
     inside = [n for n in record.landmarks if not subject.places.anatomy.is_on_skin(n)]
     if inside:
         raise CannotTellError(f"{inside[0].replace('_', ' ')} is inside this body, not on its skin")
     points = _points(subject, record, side)
     pieces = [_taut(subject, *pair) for pair in pairwise(points)]
-    return Reading(sum(map(_length, pieces)), (np.concatenate(pieces),))
+    return MeasuredValue(sum(map(_length, pieces)), (np.concatenate(pieces),))
 
 
 def _taut(subject: Subject, start: Floats, end: Floats) -> Floats:
@@ -374,7 +374,7 @@ def _turns_left(first: Floats, second: Floats, third: Floats) -> bool:
     return bool(one[0] * other[1] - one[1] * other[0] >= 0)
 
 
-def _side_length(subject: Subject, record: Measurement, _side: str) -> Reading:
+def _side_length(subject: Subject, record: Measurement, _side: str) -> MeasuredValue:
     """From a level down the side over the widest place above another level, then straight down."""
     high, low = map(subject.height_of, record.landmarks)
     levels = [*np.arange(low, high, _STEPS_M[0]).tolist(), high]
@@ -391,7 +391,7 @@ def _side_length(subject: Subject, record: Measurement, _side: str) -> Reading:
         kept = [levels.index(level) for level in chain[:, 0]]
         line = [[ends[i][0], levels[i], ends[i][1]] for i in kept]
         lines.append(np.array([[line[0][0], floor, line[0][2]], *line]))
-    return Reading(float(np.mean(lengths)), tuple(lines))
+    return MeasuredValue(float(np.mean(lengths)), tuple(lines))
 
 
 def _furthest(cut: Cut, direction: Floats) -> Floats:
@@ -399,7 +399,7 @@ def _furthest(cut: Cut, direction: Floats) -> Floats:
     return np.asarray(points[(points @ direction).argmax()])
 
 
-def _foot_length(subject: Subject, _record: Measurement, side: str) -> Reading:
+def _foot_length(subject: Subject, _record: Measurement, side: str) -> MeasuredValue:
     ankle, other = (subject.places.find(f"{name}_ankle") for name in _first(side))
     feet = subject.vertices[subject.vertices[:, 1] < ankle[1]]
     plane = HORIZONTAL[1:]
@@ -412,7 +412,7 @@ def _foot_length(subject: Subject, _record: Measurement, side: str) -> Reading:
     hull = sole[ConvexHull(sole).vertices]
     apart = np.linalg.norm(hull[:, None] - hull, axis=2)
     ends = hull[list(np.unravel_index(apart.argmax(), apart.shape))]
-    return Reading(float(apart.max()), (np.insert(ends, 1, subject.extent[0], axis=1),))
+    return MeasuredValue(float(apart.max()), (np.insert(ends, 1, subject.extent[0], axis=1),))
 
 
 def _first(side: str) -> Sequence[str]:
@@ -422,29 +422,29 @@ def _first(side: str) -> Sequence[str]:
 # of the whole
 
 
-def _mass(subject: Subject, _record: Measurement, _side: str) -> Reading:
-    return Reading(subject.volume * DENSITY_KG_M3)
+def _mass(subject: Subject, _record: Measurement, _side: str) -> MeasuredValue:
+    return MeasuredValue(subject.volume * DENSITY_KG_M3)
 
 
-def _volume(subject: Subject, _record: Measurement, _side: str) -> Reading:
-    return Reading(subject.volume)
+def _volume(subject: Subject, _record: Measurement, _side: str) -> MeasuredValue:
+    return MeasuredValue(subject.volume)
 
 
-def _area(subject: Subject, _record: Measurement, _side: str) -> Reading:
-    return Reading(surface_area(np.take(subject.vertices, subject.faces, axis=0)))
+def _area(subject: Subject, _record: Measurement, _side: str) -> MeasuredValue:
+    return MeasuredValue(surface_area(np.take(subject.vertices, subject.faces, axis=0)))
 
 
-def _of_others(power: int) -> Callable[[Subject, Measurement, str], Reading]:
-    def divide(subject: Subject, record: Measurement, _side: str) -> Reading:
+def _of_others(power: int) -> Callable[[Subject, Measurement, str], MeasuredValue]:
+    def divide(subject: Subject, record: Measurement, _side: str) -> MeasuredValue:
         if missing := [name for name in record.parts if name not in subject.values]:
             raise CannotTellError(f"there is no {missing[0]}")
         above, below = (subject.values[name] for name in record.parts)
-        return Reading(above / below**power)
+        return MeasuredValue(above / below**power)
 
     return divide
 
 
-ALGORITHMS: dict[str, Callable[[Subject, Measurement, str], Reading]] = {
+ALGORITHMS: dict[str, Callable[[Subject, Measurement, str], MeasuredValue]] = {
     "extent": _extent,
     "girth": _girth,
     "largest_girth": _largest_girth,
