@@ -36,7 +36,10 @@ def main(
     tools: Tools = HOST_TOOLS,
     content: str | None = None,
 ) -> None:
-    """Runs the stage for one video; `content` identified the file when the run was planned."""
+    """Runs the stage for one video.
+
+    `content` identified the file when the run was planned; None if nothing did.
+    """
     write_table(table, [])
     Camera().write(camera)
 
@@ -73,7 +76,7 @@ def run(job: Job) -> None:
             ),
             threads=job.threads,
             # else a verdict on another file would count as one on this, should this one come back
-            content=None if job.params.content == "on S3" else job.params.content,
+            content=job.params.content,
             tools=Tools(
                 containers=job.config["containers"] if is_in_container else None,
                 labels={"rule": "sample_frames", "video": job.wildcards.video},

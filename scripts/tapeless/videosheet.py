@@ -63,13 +63,13 @@ class Video:
         """Whether Snakemake has to fetch it first."""
         return self.path.startswith(_S3)
 
-    def identify_content(self) -> str:
+    def identify_content(self) -> str | None:
         """Changes when the file does: its size and its time of change, or "absent".
 
-        Of a file on S3 nothing is asked, since Snakemake looks at its time of change by itself.
+        None of a file on S3, since Snakemake looks at its time of change by itself.
         """
         if self.is_on_s3:
-            return "on S3"
+            return None
         try:
             status = Path(self.path).stat()
         except OSError:

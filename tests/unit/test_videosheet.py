@@ -177,6 +177,9 @@ class TestVideo:
         os.utime(path, (1, 1))
         assert Video("walk.mp4", str(path)).identify_content() != before
 
+    def test_nothing_identifies_a_file_on_s3_which_snakemake_looks_at(self):
+        assert Video("walk.mp4", "s3://lab/walk.mp4").identify_content() is None
+
     @pytest.mark.parametrize(
         "name", ["walk.mp4", "my walk.mp4", "ümläut.mp4", "$(x) 'y' \"z\".mp4"]
     )
