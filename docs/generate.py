@@ -50,6 +50,9 @@ CUSTOM_KEYS = (
 )
 """The keys of a measurement of the user's own."""
 
+_MOST_IN_A_LINE = 10
+"""How many figures of what a check widens are read in a sentence; more are a table."""
+
 
 def measurements_page(table: Table) -> str:
     """The page that defines every measurement."""
@@ -293,18 +296,43 @@ def _follows(on_fail: str, on_cannot_tell: str) -> str:
 
 
 def _check_section(check: Check) -> str:
-    errors = [f"{name} by {100 * added:g} %" for name, added in check.adds.items() if added]
-    errors += [f"{name} {factor:g} times" for name, factor in check.widens.items()]
+    errors = _errors(check)
+    is_long = len(errors) > _MOST_IN_A_LINE
+    widens = "as the table below says" if is_long else ", ".join(map(" ".join, errors))
     facts = [
         ("The number", check.value),
         ("Fine is", f"{_limits(check)}. {check.reason}"),
         ("If it fails", _consequence(check)),
-        ("Widens", f"{', '.join(errors)} ({check.widens_because})" if errors else "nothing"),
+        ("Widens", f"{widens} ({check.widens_because})" if errors else "nothing"),
         ("Bodies of SHAPY", f"{check.shapy or 'as those of Anny'}."),
         ("What to do", check.advice),
     ]
     lines = "\n".join(f"- {name}: {text}" for name, text in facts)
-    return f"## {check.code}\n\n{check.question}\n\n{lines}\n"
+    table = f"\n{_errors_by_quantity(errors)}\n" if is_long else ""
+    return f"## {check.code}\n\n{check.question}\n\n{lines}\n{table}"
+
+
+def _errors(check: Check) -> list[tuple[str, str]]:
+    """What is widened, measurements or quantities, and how much."""
+    errors = [(name, f"by {100 * added:g} %") for name, added in check.adds.items() if added]
+    return errors + [(name, f"{factor:g} times") for name, factor in check.widens.items()]
+
+
+def _errors_by_quantity(errors: Iterable[tuple[str, str]]) -> str:
+    """A row for each quantity, with those of its measurements that have a figure of their own."""
+    quantities = {record.name: record.quantity for record in load_table().measurements}
+    of_quantity = {name: text for name, text in errors if name in quantities.values()}
+    of_its_own = [(name, text) for name, text in errors if name not in of_quantity]
+    rows = [
+        (
+            quantity,
+            of_quantity.get(quantity, "as usual"),
+            ", ".join(f"{name} {text}" for name, text in of_its_own if quantities[name] == quantity)
+            or "–",
+        )
+        for quantity in dict.fromkeys([*of_quantity, *(quantities[name] for name, _ in of_its_own)])
+    ]
+    return _markdown_table(("quantity", "wider", "but of these measurements"), rows)
 
 
 def _definitions(measurements: Iterable[Measurement]) -> str:
