@@ -57,6 +57,9 @@ def _load(path: Path) -> anny.Anny:
         bone_orientation="cached",
         root_identity_orientation=False,
         extrapolate_phenotypes=False,
+        # By default Warp does it, which looks for graphics cards, compiles into the user's home,
+        # and says so on standard output and error.
+        skinning_method="lbs",
     )
 
 

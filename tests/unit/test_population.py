@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import anny
@@ -121,3 +123,17 @@ def test_the_model_has_bodies_to_vary_but_no_faces() -> None:
     labels = load_model().local_change_labels
     assert "measure-waist-circ-incr" in labels
     assert not [label for label in labels if "nose" in label or "eye" in label]
+
+
+POSE = """
+import torch
+from tapeless.anny_model import load_model
+model = load_model()
+bones, changes = len(model.bone_labels), len(model.local_change_labels)
+model(torch.eye(4).expand(1, bones, 4, 4), torch.full((1, 6), 0.5), torch.zeros(1, changes))
+"""
+
+
+def test_nothing_is_said_to_who_watches_while_a_body_is_loaded_and_posed() -> None:
+    run = subprocess.run([sys.executable, "-c", POSE], capture_output=True, text=True, check=True)
+    assert run.stdout + run.stderr == ""
