@@ -11,12 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.camera import Camera
+from tapeless.constancy import expect_unchanged
 from tapeless.containers import expect_usage
 from tapeless.jobs import Job
 from tapeless.logs import job_log
 from tapeless.outcomes import run_stage
 from tapeless.video import Sampling, Tools, probe, sample_clip, write_table
-from tapeless.video.constancy import expect_unchanged
 from tapeless.video.describe import describe_camera
 from tapeless.video.programs import HOST_TOOLS
 from tapeless.video.recall import write_recipe

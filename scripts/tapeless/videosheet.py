@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from tapeless.configuration import Schema, did_you_mean, find_faults
+from tapeless.constancy import identify
 
 USUAL_SHEET = Path("config/videos.tsv")
 
@@ -64,17 +65,8 @@ class Video:
         return self.path.startswith(_S3)
 
     def identify_content(self) -> str | None:
-        """Changes when the file does: its size and its time of change, or "absent".
-
-        None of a file on S3, since Snakemake looks at its time of change by itself.
-        """
-        if self.is_on_s3:
-            return None
-        try:
-            status = Path(self.path).stat()
-        except OSError:
-            return "absent"
-        return f"{status.st_size} bytes, {status.st_mtime_ns} ns"
+        """Changes when the file does; None if it is on S3, where Snakemake sees that by itself."""
+        return None if self.is_on_s3 else identify(Path(self.path))
 
     @property
     def is_plain_file(self) -> bool:

@@ -14,8 +14,8 @@ from video_files import numbered, write_clip
 from container_jobs import SETTINGS
 from examined import IMAGES, make_program
 from sample_frames import main
+from tapeless.constancy import VideoChangedError
 from tapeless.video import Sampling
-from tapeless.video.constancy import VideoChangedError
 from tapeless.video.programs import Tools
 from tapeless.video.recall import recall_frames, write_recipe
 

@@ -12,8 +12,8 @@ import pytest
 from video_files import numbered, write_clip
 
 from sample_frames import main
+from tapeless.constancy import VideoChangedError
 from tapeless.video import Clip, MediaToolError, Sampling, probe
-from tapeless.video.constancy import VideoChangedError
 
 HEADER = ["frame", "time_s", "source_frame", "width", "height", "sharpness"]
 

@@ -21,11 +21,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from tapeless.constancy import expect_unchanged, identify
 from tapeless.forgetting import are_forgotten, list_frames
 from tapeless.jobs import Job
 from tapeless.outcomes import check_stage
 from tapeless.seals import seal
-from tapeless.video.constancy import expect_unchanged, identify
 from tapeless.video.programs import CONTAINER_PROGRAM, HOST_TOOLS, Tools
 from tapeless.video.sample import Sampling, sample_frames
 
