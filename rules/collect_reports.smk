@@ -83,6 +83,9 @@ rule write_provenance:
         "<logs>/write_provenance.log",
     conda:
         "../envs/measure.yaml"
+    resources:
+        mem_mb=growing(1000),
+        runtime=growing(10),
     params:
         sources=sources_of("write_provenance.py"),
         config=hide_secrets(config),
