@@ -14,7 +14,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from types import TracebackType
 
 import numpy as np
 from google.protobuf import text_format
@@ -109,12 +108,11 @@ class BlazePose:
     def __enter__(self) -> BlazePose:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of the models."""
         self._detector.close()
         self._landmarker.close()
 

@@ -6,7 +6,6 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
-from types import TracebackType
 
 import cv2
 import mediapipe as mp
@@ -66,15 +65,10 @@ class FaceFinder:
     def __enter__(self) -> FaceFinder:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         for detector in self._faces.values():
             detector.close()
-        self._people.__exit__(kind, error, trace)
+        self._people.close()
 
     def find(self, picture: Picture, people: Sequence[Person] = (), number: int = 0) -> list[Head]:
         """The heads of everybody in an RGB picture (H, W, 3) but `people`, some found twice.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from types import TracebackType
 
 import numpy as np
 import numpy.typing as npt
@@ -33,12 +32,7 @@ class BodyRenderer:
     def __enter__(self) -> BodyRenderer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_error: object) -> None:
         self._renderer.delete()
 
     def seen_by_camera(
