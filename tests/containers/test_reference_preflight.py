@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from containers.standins.shapy.download import BODY_MODEL, CHECKPOINT
-from projects import Project
+from projects import Project, obstacles
 from reference import (
     REFERENCE_SHEET,
     ReferenceProject,
@@ -30,16 +30,11 @@ def project(workstation: Workstation, tmp_path: Path) -> ReferenceProject:
     return project
 
 
-def obstacles(project: Project, said: str) -> dict[str, list[str]]:
-    """What a run says that it lacks, by name, if it did nothing at all."""
+def obstacles_to(project: Project, said: str) -> dict[str, list[str]]:
+    """What a run names that keeps it from starting; it did nothing at all."""
     assert "Nothing was run" in said
     assert not project.results.exists()
-    found: dict[str, list[str]] = {}
-    for line in said.splitlines():
-        if line.startswith("  - "):
-            name, _, text = line.removeprefix("  - ").partition(": ")
-            found.setdefault(name, []).append(text)
-    return found
+    return obstacles(said)
 
 
 def test_weights_and_images_that_are_missing_are_named_with_what_to_do(
@@ -53,7 +48,7 @@ def test_weights_and_images_that_are_missing_are_named_with_what_to_do(
     images = project.folder / "containers/images.yaml"
     images.write_text(images.read_text().replace(tag_of("openpose"), "tapeless-test/none:1"))
 
-    found = obstacles(project, project.snakemake().stdout)
+    found = obstacles_to(project, project.snakemake().stdout)
 
     assert set(found) == {"SHAPY data", "image openpose", "image shapy"}
     checkpoint, body_model = found["SHAPY data"]
@@ -76,7 +71,7 @@ def test_a_user_who_is_not_in_dockers_group_is_told_to_join_it(
     give_to_plain_user(tmp_path)
     command = as_plain_user(project.command(), home)
 
-    found = obstacles(project, project.run_command(command, status=1))
+    found = obstacles_to(project, project.run_command(command, status=1))
 
     assert set(found) == {"Docker"}
     assert "this user may not use Docker" in found["Docker"][0]
@@ -87,6 +82,6 @@ def test_a_machine_without_cards_is_told_before_it_starts(
     project: ReferenceProject, tmp_path: Path
 ):
     none = replace(project, workstation=project.workstation.with_cards(tmp_path / "cards", 0))
-    found = obstacles(none, none.snakemake().stdout)
+    found = obstacles_to(none, none.snakemake().stdout)
     assert set(found) == {"graphics cards"}
     assert "nvidia-smi -L" in found["graphics cards"][0]
