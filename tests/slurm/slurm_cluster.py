@@ -106,6 +106,11 @@ class Cluster:
             process.kill()
         daemon.wait(_PATIENCE_S)
 
+    def start_node(self, name: str) -> None:
+        """Switches a node on again."""
+        self.nodes[name] = _start_node(self.folder, name)
+        wait_until(lambda: self._is_idle(name), "the node is back")
+
     def _is_idle(self, name: str) -> bool:
         return self.ask("sinfo", "--noheader", f"--nodes={name}", "--format=%T").strip() == "idle"
 
