@@ -106,7 +106,7 @@ class SyntheticProject:
             path = self.folder / row.partition("\t")[0]
             if row.startswith(("results", "resources")):
                 make_output(path)
-        self.snakemake("--touch", "--quiet")
+        self.snakemake("--touch", "--forceall", "--quiet")  # else of some there is no record
         others = self.list_videos(number)[1:]
         self._copy_outputs(first, others)
         self._copy_records(first, others)
