@@ -1,4 +1,5 @@
 # The configuration, the videos, and what the rules share. The logic lies in scripts/tapeless.
+import gc
 import math
 import os
 import shlex
@@ -9,6 +10,10 @@ from pathlib import Path
 import yaml
 from snakemake.exceptions import WorkflowError
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
+
+# What a plan makes of thousands of videos stays until the end: to look through all of it again and
+# again for what can be thrown away, as Python does unasked, is a tenth of planning's time.
+gc.set_threshold(10_000, 10, 1_000)
 
 SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).parent / "scripts"
 if str(SCRIPTS) not in sys.path:
@@ -94,11 +99,6 @@ def get_video(wildcards):
         raise WorkflowError(f"There is no video {wildcards.video!r}. Known: {', '.join(VIDEOS)}")
 
 
-def of_video(name):
-    """Params function: what the sheet says of the video, or None."""
-    return lambda wildcards: getattr(get_video(wildcards), name)
-
-
 def declared_video(wildcards):
     """The video as an input; none if Snakemake cannot name or read it (then params alone tell)."""
     video = get_video(wildcards)
@@ -113,14 +113,22 @@ def path_of_video(wildcards, input):
     return str(input.video) if video.is_on_s3 else video.path
 
 
-def given_for_video(name, group):
-    """Params function: what the sheet says of the video, or else a group of the configuration."""
+def given_for_video(**otherwise):
+    """Params function: what the sheet says of the video in these columns, or else the value here.
 
-    def value(wildcards):
-        own = getattr(get_video(wildcards), name)
-        return group[name] if own is None else own
+    All that a rule wants is one parameter. Snakemake looks at each function of each job anew, so
+    that many would take longer; and of parameters it compares the values without their names, so
+    that it would not see that a number has moved from one column to another.
+    """
 
-    return value
+    def values(wildcards):
+        video = get_video(wildcards)
+        own = {column: getattr(video, column) for column in otherwise}
+        return {
+            column: otherwise[column] if value is None else value for column, value in own.items()
+        }
+
+    return values
 
 
 def sources_of(script):

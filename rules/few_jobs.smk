@@ -9,7 +9,7 @@ SEES = config["pose"]["backend"] == "mediapipe" and config["sampling"]["hwaccel"
 FITS = config["shape"]["backend"] == "anny" and config["shape"]["device"] == "cpu"
 
 GIVEN, FOUND, FITTED, USED_BY_FFMPEG = {}, {}, {}, {}
-HOW_TO_SEE, HOW_TO_FIT = {}, {}
+HOW_TO_SEE, HOW_TO_FIT, GIVEN_FOR_VIDEO = {}, {}, {}
 
 if SEES:
     GIVEN = {"video": declared_video}
@@ -24,12 +24,14 @@ if SEES:
         "content": lambda wildcards: get_video(wildcards).identify_content(),
         "frames": config["sampling"]["frames"],
         "fps": config["sampling"]["fps"],
-        "start_s": given_for_video("start_s", config["sampling"]),
-        "end_s": given_for_video("end_s", config["sampling"]),
         "rotate": config["sampling"]["rotate"],
         "longest_side_px": config["sampling"]["longest_side_px"],
         "hwaccel": config["sampling"]["hwaccel"],
         "min_visibility": config["pose"]["min_visibility"],
+    }
+    GIVEN_FOR_VIDEO |= {
+        "start_s": config["sampling"]["start_s"],
+        "end_s": config["sampling"]["end_s"],
     }
     if config["sampling"]["ffmpeg"] == "container":
         HOW_TO_SEE["image"] = pinned_digest("ffmpeg", config["containers"])
@@ -50,16 +52,18 @@ if FITS:
     GIVEN["space"] = "<resources>/anny_shape_space.npz"
     FITTED = {"bodies": directory("<results>/videos/{video}/bodies")}
     HOW_TO_FIT = {
-        "height_cm": of_video("height_cm"),
-        "mass_kg": of_video("mass_kg"),
-        "sex": of_video("sex"),
         "estimates": config["shape"]["estimates"],
-        "vertical_fov_degrees": given_for_video("vertical_fov_degrees", config["shape"]),
-        "distance_m": of_video("distance_m"),
-        "object_height_cm": of_video("object_height_cm"),
-        "object_height_px": of_video("object_height_px"),
         "device": config["shape"]["device"],
         "packages_of_fit": packages_of("anny"),
+    }
+    GIVEN_FOR_VIDEO |= {
+        "height_cm": None,
+        "mass_kg": None,
+        "sex": None,
+        "vertical_fov_degrees": config["shape"]["vertical_fov_degrees"],
+        "distance_m": None,
+        "object_height_cm": None,
+        "object_height_px": None,
     }
 
     include: "build_shape_space.smk"
@@ -106,6 +110,7 @@ rule view_video:
     params:
         **HOW_TO_SEE,
         **HOW_TO_FIT,
+        given=given_for_video(**GIVEN_FOR_VIDEO),
         sources=sources_of("view_video.py"),
         packages=packages_of("mediapipe"),
         people=config["people"],
@@ -176,9 +181,7 @@ rule measure_video:
     params:
         sources=sources_of("measure_video.py"),
         video="{video}",
-        subject=of_video("subject"),
-        sex=of_video("sex"),
-        given_mass_kg=of_video("mass_kg"),
+        given=given_for_video(subject=None, sex=None, mass_kg=None),
         pose_backend=config["pose"]["backend"],
         shape_backend=config["shape"]["backend"],
         custom=config["measurements"]["custom"],

@@ -34,8 +34,10 @@ rule sample_frames:
         content=lambda wildcards: get_video(wildcards).identify_content(),
         frames=config["sampling"]["frames"],
         fps=config["sampling"]["fps"],
-        start_s=given_for_video("start_s", config["sampling"]),
-        end_s=given_for_video("end_s", config["sampling"]),
+        given=given_for_video(
+            start_s=config["sampling"]["start_s"],
+            end_s=config["sampling"]["end_s"],
+        ),
         rotate=config["sampling"]["rotate"],
         longest_side_px=config["sampling"]["longest_side_px"],
         hwaccel=config["sampling"]["hwaccel"],

@@ -31,16 +31,18 @@ rule estimate_shape:
     params:
         sources=sources_of("estimate_shape_anny.py"),
         packages=packages_of("anny"),
-        height_cm=of_video("height_cm"),
-        mass_kg=of_video("mass_kg"),
-        sex=of_video("sex"),
         estimates=config["shape"]["estimates"],
         min_frames=config["selection"]["min_frames"],
-        vertical_fov_degrees=given_for_video("vertical_fov_degrees", config["shape"]),
-        distance_m=of_video("distance_m"),
-        object_height_cm=of_video("object_height_cm"),
-        object_height_px=of_video("object_height_px"),
         device=config["shape"]["device"],
+        given=given_for_video(
+            height_cm=None,
+            mass_kg=None,
+            sex=None,
+            vertical_fov_degrees=config["shape"]["vertical_fov_degrees"],
+            distance_m=None,
+            object_height_cm=None,
+            object_height_px=None,
+        ),
     message:
         "Fitting bodies to {wildcards.video}"
     script:

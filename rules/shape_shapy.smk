@@ -28,7 +28,7 @@ rule estimate_shape:
         packages=packages_of("containers"),
         image=pinned_digest("shapy", config["containers"]),
         weights=checksums_of_shapy(Path(SHAPY["data"]).expanduser()),
-        height_cm=of_video("height_cm"),
+        given=given_for_video(height_cm=None),
         min_frames=config["selection"]["min_frames"],
         meshes=SHAPY["meshes"],
         pictures=SHAPY["pictures"],

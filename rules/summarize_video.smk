@@ -25,11 +25,9 @@ rule summarize_video:
     params:
         sources=sources_of("summarize_video.py"),
         video="{video}",
-        subject=of_video("subject"),
+        given=given_for_video(subject=None, sex=None, mass_kg=None),
         pose_backend=config["pose"]["backend"],
         shape_backend=config["shape"]["backend"],
-        sex=of_video("sex"),
-        given_mass_kg=of_video("mass_kg"),
         custom=config["measurements"]["custom"],
     message:
         "Summing up {wildcards.video}"

@@ -82,12 +82,13 @@ def with_camera(
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
-    given = Settings(
-        stature_m=job.params.height_cm and job.params.height_cm / 100,
-        mass_kg=job.params.mass_kg,
-        sex=job.params.sex,
-        vertical_fov_degrees=job.params.vertical_fov_degrees,
-        distance_m=job.params.distance_m,
+    given = job.params.given
+    settings = Settings(
+        stature_m=given["height_cm"] and given["height_cm"] / 100,
+        mass_kg=given["mass_kg"],
+        sex=given["sex"],
+        vertical_fov_degrees=given["vertical_fov_degrees"],
+        distance_m=given["distance_m"],
         estimates=job.params.estimates,
         min_frames=job.params.min_frames,
         device=job.params.device,
@@ -98,10 +99,10 @@ def run(job: Job) -> None:
         Path(job.input.space),
         Path(job.output.bodies),
         with_camera(
-            given,
+            settings,
             Camera.read(Path(job.input.camera)),
-            job.params.object_height_cm,
-            job.params.object_height_px,
+            given["object_height_cm"],
+            given["object_height_px"],
         ),
         workers=job.threads,
         gpus=job.resources.gpu,

@@ -45,13 +45,14 @@ if __name__ == "__main__":
     usage_file = Path(snakemake.log.usage)
     with job_log(snakemake.log.job), expect_usage(usage_file):
         recall_frames_of(snakemake)
+        height_cm = snakemake.params.given["height_cm"]
         main(
             Path(snakemake.input.frames),
             Path(snakemake.input.keypoints),
             Path(snakemake.output.bodies),
             Settings(
                 data=Path(snakemake.config["shape"]["shapy"]["data"]).expanduser(),
-                stature_m=snakemake.params.height_cm and snakemake.params.height_cm / 100,
+                stature_m=height_cm and height_cm / 100,
                 min_frames=snakemake.params.min_frames,
                 meshes=snakemake.params.meshes,
                 pictures=snakemake.params.pictures,

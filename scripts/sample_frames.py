@@ -68,8 +68,8 @@ def run(job: Job) -> None:
             sampling=Sampling(
                 frames=job.params.frames,
                 fps=job.params.fps,
-                start_s=job.params.start_s,
-                end_s=job.params.end_s,
+                start_s=job.params.given["start_s"],
+                end_s=job.params.given["end_s"],
                 rotate=job.params.rotate,
                 longest_side_px=job.params.longest_side_px,
                 hwaccel=job.params.hwaccel,

@@ -124,11 +124,11 @@ def run(job: Job) -> None:
         Path(job.output.statistics),
         Path(job.output.outcome),
         video=job.params.video,
-        subject=job.params.subject,
+        subject=job.params.given["subject"],
         pose_backend=job.params.pose_backend,
         shape_backend=job.params.shape_backend,
-        sex=job.params.sex,
-        given_mass_kg=job.params.given_mass_kg,
+        sex=job.params.given["sex"],
+        given_mass_kg=job.params.given["mass_kg"],
         custom=job.params.custom,
     )
 

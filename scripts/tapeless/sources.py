@@ -42,10 +42,10 @@ def _digest_file(path: Path) -> str:
 @cache
 def _find_named(module: Path, root: Path) -> tuple[Path, ...]:
     """What one module imports from below `root`, and the data files whose names it holds."""
-    tree = ast.parse(module.read_bytes())
-    names = {name for node in ast.walk(tree) for name in _find_imported(node, module, root)}
+    nodes = list(ast.walk(ast.parse(module.read_bytes())))
+    names = {name for node in nodes for name in _find_imported(node, module, root)}
     modules = {path for name in names for path in _find_modules(name, root)}
-    return (*modules, *_find_data(tree, module))
+    return (*modules, *_find_data(nodes, module))
 
 
 def _find_imported(node: ast.AST, module: Path, root: Path) -> Iterator[str]:
@@ -70,10 +70,10 @@ def _find_modules(name: str, root: Path) -> Iterator[Path]:
             yield path.with_suffix(".py")
 
 
-def _find_data(tree: ast.Module, module: Path) -> Iterator[Path]:
+def _find_data(nodes: Iterable[ast.AST], module: Path) -> Iterator[Path]:
     texts = {
         Path(node.value).name
-        for node in ast.walk(tree)
+        for node in nodes
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and len(node.value) < 200
     }
     folders = (module.parent / "data", module.parent.parent / "data")

@@ -64,10 +64,10 @@ def test_its_rules_have_all_parameters_of_the_rules_of_the_stages():
 
 
 def parameters(rules: Path) -> list[str]:
-    """The names of the parameters of the rules of a file."""
+    """The names of the parameters of the rules of a file, and of what one of them holds."""
     text = rules.read_text(encoding="utf-8")
     blocks = re.findall(r"^    params:\n((?:        .*\n)+)", text, re.MULTILINE)
-    return re.findall(r"^        (\w+)=", "".join(blocks), re.MULTILINE)
+    return re.findall(r"\b(\w+)=", "".join(blocks))
 
 
 def is_there(key: str, rules: str) -> bool:

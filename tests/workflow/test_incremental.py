@@ -190,6 +190,10 @@ CHANGES: dict[str, tuple[Change, dict[str, set[str]]]] = {
         f"the key {name}": (change, jobs(after({stage, "write_provenance"})))
         for name, (change, stage) in KEYS.items()
     },
+    "a number moves to another column": (
+        cells(height_cm="", mass_kg=SHEET[0]["height_cm"]),
+        for_video("walk", "estimate_shape"),
+    ),
     "the key keep_frames": (keys(keep_frames=True), jobs({"write_provenance"})),
     **{
         f"the script of {stage} is edited": (edited(script_of(stage)), jobs(after({stage})))
