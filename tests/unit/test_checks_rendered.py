@@ -14,13 +14,15 @@ import cv2
 import numpy as np
 import pandas as pd
 import pytest
+import trimesh
 from numpy.typing import NDArray
 
+from tapeless.anny_model import load_model
 from tapeless.blazepose import BlazePose
 from tapeless.bodies import Body
 from tapeless.checks import load_checks
 from tapeless.checks.camera import background_motion
-from tapeless.checks.clothing import uncovered_share
+from tapeless.checks.clothing import shape_oddness, uncovered_share
 from tapeless.checks.findings import Reading, judge
 from tapeless.checks.footage import View
 from tapeless.checks.lens import distortion
@@ -30,7 +32,10 @@ from tapeless.checks.stance import hidden_waist_share, seen_turn
 from tapeless.images import read_grey, write_image
 from tapeless.population import Adult, draw_adults, rest_body
 from tapeless.pose.mediapipe import find_people
+from tapeless.shape.anny_space import ShapeSpace
+from tapeless.shape.anny_space_building import build_shape_space
 from tapeless.synthetic import Shot, film, film_person, motion
+from tapeless.synthetic.clothes import dress
 
 TUNING_SEED = 2
 FOCAL_PX, SIZE, DISTANCE_M = 500.0, (480, 270), 2.6  # height and width of a picture
@@ -220,3 +225,28 @@ def test_a_child_of_known_height_is_no_adult(adults: list[Adult]) -> None:
         height_m = float(rest_body(person).vertices[:, 1].max())
         estimates = pd.DataFrame({"height_m": [height_m], "scale": ["known_height"]})
         assert verdict("not_an_adult", stature(estimates)) == expected
+
+
+# --- clothes that stand off all around -----------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def space() -> ShapeSpace:
+    return build_shape_space()
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_a_body_in_loose_clothes_is_odd_and_the_same_body_without_them_is_not(
+    adults: list[Adult], space: ShapeSpace, number: int
+) -> None:
+    body = rest_body(adults[number])
+    assert verdict("loose_clothing", shape_oddness([body], space)) == "pass"
+    assert verdict("loose_clothing", shape_oddness([dressed(body, 0.03)], space)) == "fail"
+
+
+def dressed(body: Body, looseness_m: float) -> Body:
+    """A body as large as it is with its clothes, which is what a fit takes them for."""
+    outfit = dress(load_model(), body.vertices, np.random.default_rng(TUNING_SEED))
+    normals = trimesh.Trimesh(body.vertices, body.faces, process=False).vertex_normals
+    off = outfit.stand_off(body.faces, hair_m=0, looseness_m=looseness_m)
+    return replace(body, vertices=(body.vertices + off[:, None] * normals).astype(np.float32))
