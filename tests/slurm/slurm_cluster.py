@@ -63,7 +63,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Cluster:
-    """A running Slurm; its folder holds the configuration, logs and what it remembers."""
+    """A running Slurm: its folder (configuration, logs, what it remembers), and nodes that live."""
 
     folder: Path
     nodes: dict[str, subprocess.Popen[bytes]]
@@ -100,7 +100,7 @@ class Cluster:
 
     def kill_node(self, name: str) -> None:
         """As a power cut would: its daemon, and every process of the jobs that it runs."""
-        daemon = self.nodes[name]
+        daemon = self.nodes.pop(name)
         stopped = self._processes_of(name)
         for process in [psutil.Process(daemon.pid), *stopped]:
             process.kill()
@@ -240,7 +240,7 @@ def _keep(stack: ExitStack, process: subprocess.Popen[bytes]) -> None:
 
 
 def _end_nodes(cluster: Cluster) -> None:
-    for name in NODES:
+    for name in list(cluster.nodes):
         cluster.kill_node(name)
 
 
