@@ -105,7 +105,7 @@ if MEASURED_UNKNOWN:
 
 
 onstart:
-    workflow.scheduler.job_rate_limiter = None  # as schedule_when_jobs_end() of the main workflow
+    schedule_when_jobs_end()
 
 
 rule all:

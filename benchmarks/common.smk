@@ -3,6 +3,10 @@ import os
 import sys
 from pathlib import Path
 
+
+include: "../rules/scheduling.smk"
+
+
 # A try with fewer people is apart from what is real, and changes nothing of it.
 RESULTS = "benchmarks/results" + (f"/try_of_{config['adults']}" if config["adults"] else "")
 COHORT = f"{RESULTS}/{config['cohort']}"

@@ -35,6 +35,9 @@ from tapeless.watching.progress import Plan, PlannedJob
 from tapeless.words import counted
 
 
+include: "scheduling.smk"
+
+
 def read_schema(name):
     path = workflow.source_path(f"../schemas/{name}.schema.yaml")
     return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -168,18 +171,6 @@ def packages_of(environment):
 
 
 RUN_STARTED_S = time.time()
-
-
-def schedule_when_jobs_end():
-    """Has Snakemake look for jobs to start when one has ended, and not all the time.
-
-    With a limit of jobs a second, and 100 is its default, Snakemake 9 looks again after a second, each
-    time that it has looked: after some hundred jobs that takes a core, and a thread for each.
-    """
-    limit = workflow.scheduling_settings.max_jobs_per_timespan
-    is_default = limit and (limit.max_jobs, limit.timespan) == (100, 1)
-    if workflow.scheduler.job_rate_limiter and is_default:
-        workflow.scheduler.job_rate_limiter = None
 
 
 def take_run():
