@@ -28,6 +28,8 @@ if str(LIBRARY) not in sys.path:
 
 from tapeless.sources import find_sources
 
+# Also where its environment is not activated.
+os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 os.environ["PYTHONPATH"] = str(LIBRARY)  # for the scripts of the benchmark
 os.environ.setdefault("ANNY_CACHE_DIR", str(Path("resources/anny").absolute()))
 
