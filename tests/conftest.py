@@ -18,6 +18,11 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ.setdefault("ANNY_CACHE_DIR", str(Path(__file__).parents[1] / "resources" / "anny"))
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of Slurm go first: they wait more than they work, while .ci/run has others beside."""
+    items.sort(key=lambda item: "tests/slurm/" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A video of one rendered person, who turns once."""
