@@ -261,9 +261,9 @@ name no person.
 Checks find what is far out. No flag does not say that all is well:
 
 - *Loose clothes of ordinary kind.* Where shirt and trousers stood off by 2 cm, chest, waist and
-  hips of four rendered people came out 6 to 22 % too large, by 3 cm 10 to 33 %, and neither check
-  of clothes found any of these videos. What hangs off the body, such as a skirt, is found. Where
-  nothing is found, the interval does not hold the clothes: only close-fitting ones help.
+  hips of four rendered people came out 6 to 22 % too large, by 3 cm 10 to 33 %; `loose_clothing`
+  finds one of the first and all of the second. What hangs off the body, such as a skirt, is found,
+  too. Where nothing is found, the interval does not hold the clothes: only close-fitting ones help.
 - *A wrong number in the sheet* that makes a possible adult: a height that is 5 cm off, an object
   that stands behind the person, a distance to another place.
 - *Children without a height.* Nothing tells them from adults far away: they come out as adults.
