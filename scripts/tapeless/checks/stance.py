@@ -150,7 +150,7 @@ def lean(bodies: Sequence[Body]) -> Reading:
 
     The median of the frames. A camera that looks down, or is held askew, counts as a lean, too.
     """
-    rotations = [rotation for body in bodies for rotation in _rotations(body)]
+    rotations = [rotation for body in bodies for rotation, _ in _placed_trunks(body)]
     if not rotations:
         return Reading(
             None,
@@ -162,21 +162,20 @@ def lean(bodies: Sequence[Body]) -> Reading:
 
 def _directions(body: Body) -> Iterator[float]:
     """From which direction the camera sees the trunk in each frame: degrees about the vertical."""
-    trunk = _trunk(body)
-    for rotation, posed in zip(_rotations(body), body.posed_vertices, strict=False):
-        # To the camera, in the frame of the body.
-        x, _, z = -posed[trunk].astype(np.float64).mean(axis=0) @ rotation
+    for rotation, middle in _placed_trunks(body):
+        x, _, z = -middle @ rotation  # to the camera, in the frame of the body
         yield float(np.degrees(np.arctan2(x, z)))
 
 
-def _rotations(body: Body) -> Iterator[Floats]:
-    """How the trunk is turned in each frame, (3, 3); nothing for a body without a trunk."""
+def _placed_trunks(body: Body) -> Iterator[tuple[Floats, Floats]]:
+    """How the trunk is turned in each frame (3, 3), and where its middle is (3,), in metres and
+    camera coordinates; nothing for a body without a trunk."""
     trunk = _trunk(body)
     if trunk.sum() < _MIN_TRUNK:
         return
     unposed = body.vertices[trunk].astype(np.float64)
     for posed in body.posed_vertices[:, trunk].astype(np.float64):
-        yield _rotation(unposed, posed)
+        yield _rotation(unposed, posed), posed.mean(axis=0)
 
 
 def _trunk(body: Body) -> NDArray[np.bool_]:
