@@ -1,9 +1,9 @@
 # What the workflows of the benchmark share: who is filmed and measured, and where the files lie.
-import os
 import sys
 from pathlib import Path
 
 
+include: "environment.smk"
 include: "../rules/scheduling.smk"
 
 
@@ -22,16 +22,10 @@ def first_adults(number):
 ADULTS = first_adults(PEOPLE["adults"])
 SOME_ADULTS = first_adults(config["ablation"]["adults"])
 
-LIBRARY = Path(workflow.basedir).parent / "scripts"
 if str(LIBRARY) not in sys.path:
     sys.path.insert(0, str(LIBRARY))
 
 from tapeless.sources import find_sources
-
-# Also where its environment is not activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-os.environ["PYTHONPATH"] = str(LIBRARY)  # for the scripts of the benchmark
-os.environ.setdefault("ANNY_CACHE_DIR", str(Path("resources/anny").absolute()))
 
 
 def sources_of(script):

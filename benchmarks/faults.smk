@@ -1,16 +1,15 @@
 # Things go wrong on purpose: damaged videos, kills, full disks. Writes two sections of docs/scaling.md.
 # Takes hours; hurt_runs.py takes root, as it makes small disks. tests/ does a small part of each.
 import os
-import sys
 from pathlib import Path
+
+
+include: "environment.smk"
+
 
 FOLDER = "benchmarks/results/faults"
 SCRIPTS = f"{workflow.basedir}/scripts"
-LIBRARY = Path(workflow.basedir).parent / "scripts"
-# Also where its environment is not activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
 os.environ["PYTHONPATH"] = f"{LIBRARY}:{SCRIPTS}"
-os.environ.setdefault("ANNY_CACHE_DIR", str(Path("resources/anny").absolute()))
 
 
 rule all:

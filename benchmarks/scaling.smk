@@ -1,22 +1,19 @@
 # What thousands of videos cost: planning, collecting, and starting Python. `make bench-scaling`, which
 # gives one measurement at a time the machine to itself (--resources machine=1).
-import os
-import sys
 from pathlib import Path
 
 from snakemake.utils import min_version
 
 min_version("9.19")
 
+
+include: "environment.smk"
+
+
 ROOT = Path(workflow.basedir).parent
 RESULTS = "benchmarks/results/scaling"
 WAYS = ("many", "few")
 NUMBERS = (100, 1_000, 10_000)
-
-# Also where its environment is not activated.
-os.environ["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-os.environ["PYTHONPATH"] = str(ROOT / "scripts")
-os.environ.setdefault("ANNY_CACHE_DIR", str(Path("resources/anny").absolute()))
 
 
 rule all:
