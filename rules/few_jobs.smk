@@ -8,11 +8,11 @@ from tapeless.shapy_landmarks import find_landmark_files
 SEES = config["pose"]["backend"] == "mediapipe" and config["sampling"]["hwaccel"] != "cuda"
 FITS = config["shape"]["backend"] == "anny" and config["shape"]["device"] == "cpu"
 
-GIVEN, FOUND, FITTED, USED_BY_FFMPEG = {}, {}, {}, {}
+INPUTS, FOUND, FITTED, USED_BY_FFMPEG = {}, {}, {}, {}
 HOW_TO_SEE, HOW_TO_FIT, GIVEN_FOR_VIDEO = {}, {}, {}
 
 if SEES:
-    GIVEN = {"video": declared_video}
+    INPUTS = {"video": declared_video}
     FOUND = {
         "frames": directory("<results>/videos/{video}/frames"),
         "frames_table": "<results>/videos/{video}/frames.csv",
@@ -37,7 +37,7 @@ if SEES:
         HOW_TO_SEE["image"] = pinned_digest("ffmpeg", config["containers"])
         USED_BY_FFMPEG["usage"] = "<benchmarks>/view_video/{video}.container.json"
 else:
-    GIVEN = {
+    INPUTS = {
         "frames": "<results>/videos/{video}/frames",
         "frames_table": "<results>/videos/{video}/frames.csv",
         "camera": "<results>/videos/{video}/camera.json",
@@ -49,7 +49,7 @@ else:
 
 
 if FITS:
-    GIVEN["space"] = "<resources>/anny_shape_space.npz"
+    INPUTS["space"] = "<resources>/anny_shape_space.npz"
     FITTED = {"bodies": directory("<results>/videos/{video}/bodies")}
     HOW_TO_FIT = {
         "estimates": config["shape"]["estimates"],
@@ -85,7 +85,7 @@ STAGES_OF_JOBS = {
 
 rule view_video:
     input:
-        **GIVEN,
+        **INPUTS,
     output:
         **FOUND,
         **FITTED,

@@ -90,8 +90,8 @@ def make_rows(
             power = QUANTITIES[own["quantity"]][1]
             scale_sd = of_scale["relative_sd"] * power
             if power:
-                is_scale = name in ("height", "other length")
-                why = of_scale["basis"] if is_scale else f"assumed: {power} x that of lengths"
+                says_why = name in ("height", "other length")
+                why = of_scale["basis"] if says_why else f"assumed: {power} x that of lengths"
                 row = {"source": of_scale["source"], "relative_sd": scale_sd, "basis": why}
                 yield key | row
             fit_sd, why = own["relative_sd"], BASIS.format(seed=seed, people=own["people"])

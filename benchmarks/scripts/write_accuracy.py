@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 SETTINGS = ((TURN, GIVEN), (TURN, NOT_GIVEN), (FRONT, GIVEN), (FRONT, NOT_GIVEN))
-MEAN = frozenset({"mean_error_mm", "mean_error_percent"})  # what fronts are held against, too
+MEAN_ERRORS = ("mean_error_mm", "mean_error_percent")
+"""The targets of a turn that fronts are held against, too."""
 CHECKS_OF_CLOTHES = frozenset({"loose_clothing", "unexplained_outline"})
 README_MARKER = "accuracy, written by make bench-accuracy"
 
@@ -192,7 +193,7 @@ def _judge_front(evidence: Evidence, config: Mapping[str, Any]) -> Iterator[Verd
     front = evidence.scored(FRONT, GIVEN)
     for group, wanted in config["targets"].items():
         own = front.loc[[name for name in wanted["measurements"] if name in front.index]]
-        allowed = {key: round(times * limit, 9) for key, limit in wanted.items() if key in MEAN}
+        allowed = {key: round(times * wanted[key], 9) for key in MEAN_ERRORS if key in wanted}
         yield from _judge_group(f"front only, {group}", allowed, own)
     names = [name for target in config["targets"].values() for name in target["measurements"]]
     pairs = evidence.pairs()
