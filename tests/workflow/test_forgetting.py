@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
+import pytest
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from projects import Project
+from projects import SHEET, Project
 from tapeless.images import read_rgb
 from tapeless.keypoints import read_people
 from tapeless.pictures.heads import Head, head_of
@@ -38,6 +40,38 @@ def test_the_next_run_makes_the_reports_of_the_others_and_no_more(finished: Proj
     assert list(find_told(finished, "walk")) == []
 
 
+def test_a_person_with_a_number_for_a_name_takes_nothing_of_the_others_along(finished: Project):
+    (finished.folder / "videos/3.mp4").write_text("no video either", encoding="utf-8")
+    number = {"video": "3", "path": "videos/3.mp4", "height_cm": "", "subject": "3"}
+    finished.write_sheet(*SHEET, number)
+    finished.run()
+    before = contents(finished)
+    theirs = [name for name in before if {"3", "3.log", "3.tsv", "3.mp4"} & set(Path(name).parts)]
+    assert len(theirs) > 30
+
+    said = finished.run_command([*FORGET, "3", "--yes"])
+    assert "Nothing that tells of 3 was found any more" in said
+    after = contents(finished)
+    assert set(theirs).isdisjoint(after)
+    others = {name for name in before if re.search(r"(^|/)(walk|text)[./]", name)}
+    assert len(others) > 100
+    assert {name: after.get(name) for name in others} == {name: before[name] for name in others}
+    assert set(finished.read_summary()) == {"walk", "text"}
+    plan = finished.plan()
+    assert {video for videos in plan.values() for video in videos} == {""}  # the reports
+
+
+def contents(project: Project) -> dict[str, bytes]:
+    """What is in the files of the runs and in the recordings."""
+    tops = (project.results, project.folder / "videos", project.folder / ".snakemake/log")
+    return {
+        str(path.relative_to(project.folder)): path.read_bytes()
+        for top in tops
+        for path in top.rglob("*")
+        if path.is_file()
+    }
+
+
 def find_told(project: Project, word: str) -> list[Path]:
     """Files of the runs, and of the user's list, with a word in their name, or in what they say."""
     found = []
@@ -57,6 +91,20 @@ def find_told(project: Project, word: str) -> list[Path]:
 
 def is_told(text: bytes, word: str) -> bool:
     return word.encode() in text
+
+
+@pytest.mark.parametrize(
+    "target", [["sheets"], ["reports"], ["sheets", "--batch", "sheets=1/3"]], ids=" ".join
+)
+def test_frames_are_forgotten_whatever_finishes_a_video(project: Project, target: list[str]):
+    for video in ("a.mp4", "b.mp4", "c.mp4"):
+        (project.folder / "videos" / video).write_text("no video", encoding="utf-8")
+    planned = project.plan(*target)
+    assert len(planned["sample_frames"]) == (1 if "--batch" in target else 3)
+    assert planned["forget_frames"] == planned["draw_video"] == planned["sample_frames"]
+
+    project.configure(keep_frames=True)
+    assert "forget_frames" not in project.plan(*target)
 
 
 def test_no_picture_of_the_raw_video_is_left_anywhere(original: Project, tmp_path: Path):
