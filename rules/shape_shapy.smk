@@ -15,7 +15,7 @@ rule estimate_shape:
         usage="<benchmarks>/estimate_shape/{video}.container.json",
     benchmark:
         "<benchmarks>/estimate_shape/{video}.tsv"
-    priority: 4
+    priority: gathering(2, otherwise=4)
     conda:
         "../envs/containers.yaml"
     threads: 2
@@ -24,14 +24,17 @@ rule estimate_shape:
         mem_mb=config["containers"]["memory_mb"],
         runtime=f"{config['containers']['time_limit_minutes'] + 10:.0f}m",
     params:
-        sources=sources_of("estimate_shape_shapy.py"),
-        packages=packages_of("containers"),
-        image=pinned_digest("shapy", config["containers"]),
-        weights=checksums_of_shapy(Path(SHAPY["data"]).expanduser()),
         given=given_for_video(height_cm=None),
-        min_frames=config["selection"]["min_frames"],
-        meshes=SHAPY["meshes"],
-        pictures=SHAPY["pictures"],
+        # One, as in pose_openpose.smk.
+        settled={
+            "sources": sources_of("estimate_shape_shapy.py"),
+            "packages": packages_of("containers"),
+            "image": pinned_digest("shapy", config["containers"]),
+            "weights": checksums_of_shapy(Path(SHAPY["data"]).expanduser()),
+            "min_frames": config["selection"]["min_frames"],
+            "meshes": SHAPY["meshes"],
+            "pictures": SHAPY["pictures"],
+        },
     message:
         "Estimating a body for each frame of {wildcards.video}, with SHAPY"
     script:

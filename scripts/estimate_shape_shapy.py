@@ -2,7 +2,8 @@
 
 Reads the frames, the keypoints of the one person, and the user's own download of SHAPY; writes
 `estimate_1.npz` and so on in time order, `left_out.csv` with the frames that have none, and, when
-asked for, `shapy/` with SHAPY's own meshes and overlays.
+asked for, `shapy/` with SHAPY's own meshes and overlays. The container may look at other videos,
+too, that wait for it.
 """
 
 from dataclasses import replace
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tapeless.containers import Allowance, expect_usage
+from tapeless.containers.sharing import Sharing, clear_shelf
+from tapeless.containers.waiting import find_sharing
 from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, people_of, run_people_stage
 from tapeless.shape.shapy import Settings, estimate_bodies
@@ -21,7 +24,12 @@ if TYPE_CHECKING:
 
 
 def main(
-    frames: Path, keypoints: Path, bodies: Path, settings: Settings, allowance: Allowance
+    frames: Path,
+    keypoints: Path,
+    bodies: Path,
+    settings: Settings,
+    allowance: Allowance,
+    sharing: Sharing | None = None,
 ) -> None:
     """Writes the body files, or the reason why there are none."""
     left_out = {person: LeftOut() for person in people_of(keypoints)}
@@ -30,22 +38,25 @@ def main(
         # the height given is that of the main person
         own = settings if person == MAIN_PERSON else replace(settings, stature_m=None)
         others = left_out[person]
-        estimates = estimate_bodies(frames, own_keypoints, own_bodies, own, allowance, others)
+        estimates = estimate_bodies(
+            frames, own_keypoints, own_bodies, own, allowance, others, sharing
+        )
         for number, body in enumerate(estimates, start=1):
             body.save(own_bodies / f"estimate_{number}.npz")
         used = len(estimates)
         return {"estimates": used, "frames_used": used, "frames_left_out": len(others.reasons)}
 
     run_people_stage(bodies, [frames, keypoints], work)
+    clear_shelf(bodies)
     for person, folder in people_of(bodies).items():
         left_out[person].write(folder / "left_out.csv")
 
 
 if __name__ == "__main__":
-    usage_file = Path(snakemake.log.usage)
-    with job_log(snakemake.log.job), expect_usage(usage_file):
+    with job_log(snakemake.log.job), expect_usage(Path(snakemake.log.usage)):
         recall_frames_of(snakemake)
         height_cm = snakemake.params.given["height_cm"]
+        settled = snakemake.params.settled
         main(
             Path(snakemake.input.frames),
             Path(snakemake.input.keypoints),
@@ -53,15 +64,10 @@ if __name__ == "__main__":
             Settings(
                 data=Path(snakemake.config["shape"]["shapy"]["data"]).expanduser(),
                 stature_m=height_cm and height_cm / 100,
-                min_frames=snakemake.params.min_frames,
-                meshes=snakemake.params.meshes,
-                pictures=snakemake.params.pictures,
+                min_frames=settled["min_frames"],
+                meshes=settled["meshes"],
+                pictures=settled["pictures"],
             ),
-            Allowance(
-                settings=snakemake.config["containers"],
-                labels={"rule": "estimate_shape", "video": snakemake.wildcards.video},
-                gpus=snakemake.resources.gpu,
-                memory_mb=snakemake.resources.mem_mb,
-                usage_file=usage_file,
-            ),
+            Allowance.of(snakemake),
+            find_sharing(snakemake),
         )

@@ -141,7 +141,8 @@ def make_reference_project(folder: Path, workstation: Workstation) -> ReferenceP
     project.refer(
         pose={"openpose": {"models": str(workstation.models)}},
         shape={"shapy": {"data": str(workstation.data), "meshes": True}},
-        containers={"mounts_file": None, "memory_mb": 1000},
+        # a container for each video, for tests to look at; test_shared_runs.py has several in one
+        containers={"mounts_file": None, "memory_mb": 1000, "videos_per_container": 1},
     )
     project.pin(**workstation.digests)
     networks = project.folder / "scripts/tapeless/data/openpose_models.yaml"

@@ -16,6 +16,7 @@ from estimate_shape_shapy import main
 from tapeless.bodies import Body
 from tapeless.configuration import with_defaults
 from tapeless.containers import Allowance
+from tapeless.containers.sharing import Sharing
 from tapeless.images import write_image
 from tapeless.keypoints import Person, write_people
 from tapeless.outcomes import Outcome
@@ -94,7 +95,9 @@ class Video:
         with (self.bodies / "left_out.csv").open(encoding="utf-8", newline="") as stream:
             return {row["frame"]: row["reason"] for row in csv.DictReader(stream)}
 
-    def estimate(self, mode: str = "", gpus: int = 1, **options: Any) -> Outcome:
+    def estimate(
+        self, mode: str = "", gpus: int = 1, sharing: Sharing | None = None, **options: Any
+    ) -> Outcome:
         """Runs the stage; `mode` is how the stand-in fails."""
         settings = DEFAULTS["containers"] | {
             "runtime": self.runtime,
@@ -115,6 +118,7 @@ class Video:
                 gpus,
                 usage_file=self.folder / "usage.json",
             ),
+            sharing,
         )
         return Outcome.read(self.bodies)
 

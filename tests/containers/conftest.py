@@ -10,7 +10,14 @@ from pathlib import Path
 
 import docker
 import pytest
-from docker_daemon import find_base_archive, find_obstacle, import_base, run_daemon
+from docker_daemon import (
+    Daemon,
+    find_base_archive,
+    find_obstacle,
+    import_base,
+    run_daemon,
+    run_mortal_daemon,
+)
 
 from reference import (
     PROGRAMS,
@@ -29,11 +36,17 @@ MakeImage = Callable[[Path, str], str]
 
 
 @pytest.fixture(scope="session")
-def docker_host() -> Iterator[str]:
-    """The address of a daemon that hands out graphics cards, whether there are any or not."""
+def docker_daemon() -> Iterator[Daemon]:
+    """A daemon that hands out graphics cards, whether there are any or not."""
     _skip_without_daemon()
-    with run_daemon(nvidia=True) as address:
-        yield address
+    with run_mortal_daemon(nvidia=True) as daemon:
+        yield daemon
+
+
+@pytest.fixture(scope="session")
+def docker_host(docker_daemon: Daemon) -> str:
+    """Its address."""
+    return docker_daemon.address
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,10 @@ import signal
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import docker
@@ -76,6 +78,33 @@ def find_obstacle(programs: tuple[str, ...] = ("dockerd", "containerd", "runc"))
     return None
 
 
+@dataclass
+class Daemon:
+    """A daemon that may be killed, and started again with what it had on its disk."""
+
+    folder: Path
+    process: subprocess.Popen[bytes]
+    begin: Callable[[], subprocess.Popen[bytes]]
+
+    @property
+    def address(self) -> str:
+        """Where it listens."""
+        return f"unix://{self.folder}/docker.sock"
+
+    def kill(self) -> None:
+        """As a fault of it, or of the machine's memory: containers may work on."""
+        self.process.kill()
+        self.process.wait()
+
+    def start(self) -> None:
+        """Starts it, unless it is at work."""
+        if self.process.poll() is not None:
+            # Killed with it, containerd may stay a zombie for long, which is taken for alive.
+            (self.folder / "run/containerd/containerd.pid").unlink(missing_ok=True)
+            self.process = self.begin()
+            assert _wait_for(self.process, self.address), "the daemon does not start again"
+
+
 @contextmanager
 def run_daemon(*, nvidia: bool, remapped: bool = False) -> Iterator[str]:
     """A daemon that can, or cannot, hand out graphics cards; its address.
@@ -83,16 +112,23 @@ def run_daemon(*, nvidia: bool, remapped: bool = False) -> Iterator[str]:
     One that is `remapped` gives containers ids of users that nobody has outside. It ends with this
     process, however that ends. Nothing of it is left when the block is left.
     """
+    with run_mortal_daemon(nvidia=nvidia, remapped=remapped) as daemon:
+        yield daemon.address
+
+
+@contextmanager
+def run_mortal_daemon(*, nvidia: bool, remapped: bool = False) -> Iterator[Daemon]:
+    """The same, for those who want to kill it."""
     folder = Path(tempfile.mkdtemp(prefix="tapeless-docker-"))
     folder.chmod(0o755)  # other users reach the socket, if its own permissions let them
     try:
         with _cgroups():
-            process, address = _start_any(folder, nvidia=nvidia, remapped=remapped)
+            daemon = _start_any(folder, nvidia=nvidia, remapped=remapped)
             try:
-                yield address
+                yield daemon
             finally:
-                process.terminate()
-                process.wait(_PATIENCE_S)
+                daemon.process.terminate()
+                daemon.process.wait(_PATIENCE_S)
     finally:
         _unmount_below(folder)
         shutil.rmtree(folder)
@@ -112,19 +148,17 @@ def import_empty(address: str, tag: str) -> str:
     return str(client.images.get(tag).id)
 
 
-def _start_any(
-    folder: Path, *, nvidia: bool, remapped: bool
-) -> tuple[subprocess.Popen[bytes], str]:
+def _start_any(folder: Path, *, nvidia: bool, remapped: bool) -> Daemon:
     """A daemon with the first storage driver that works here."""
     said = ""
     before = _remap(folder) if remapped else []
+    path = _make_path(folder, nvidia=nvidia)
     for driver in _STORAGE_DRIVERS:
-        process = _start(folder, before, driver, _make_path(folder, nvidia=nvidia))
-        address = f"unix://{folder}/docker.sock"
-        if _wait_for(process, address):
-            return process, address
-        process.kill()
-        process.wait()
+        begin = partial(_start, folder, before, driver, path)
+        daemon = Daemon(folder, begin(), begin)
+        if _wait_for(daemon.process, daemon.address):
+            return daemon
+        daemon.kill()
         said = (folder / "log").read_text(encoding="utf-8", errors="replace")[-2000:]
     raise RuntimeError(f"no Docker daemon could be started:\n{said}")
 

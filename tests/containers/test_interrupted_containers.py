@@ -1,4 +1,5 @@
-"""Runs that are interrupted or killed with a container at work, and runs that meet on a card."""
+"""Runs that are interrupted or killed with a container at work, or whose daemon is; and runs that
+meet on a card."""
 
 from __future__ import annotations
 
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from docker_daemon import Daemon
 
 from projects import PATIENCE_S, wait_for
 from reference import PROGRAMS, ReferenceProject, Workstation
@@ -125,6 +127,39 @@ def test_a_run_stopped_or_killed_in_the_middle_of_a_container_is_gone_on_with(
     project.run()
     assert ids(workstation) == bystanders
     assert project.scripts_at_work() == []
+    assert project.reports() == reference.reports()
+    assert project.plan() == {}
+
+
+@pytest.fixture
+def mortal_daemon(docker_daemon: Daemon) -> Iterator[Daemon]:
+    """The daemon of the workstation, which is there again for the next test."""
+    yield docker_daemon
+    docker_daemon.start()
+
+
+def test_a_run_whose_daemon_is_killed_in_the_middle_of_a_container_is_gone_on_with(
+    project: ReferenceProject, reference: ReferenceProject, start: Start, mortal_daemon: Daemon
+):
+    """By SIGKILL. The container works on, for nobody, until the daemon is back."""
+    project.forget("walk")
+    before = ids(project.workstation)
+    for program, rule in PROGRAMS.items():
+        project.misbehave(**{program: "hang@/tall/"})
+        run = start(project)
+        wait_for(lambda program=program: find_container(project, program) is not None, run)
+        mortal_daemon.kill()
+        assert run.wait(PATIENCE_S) != 0
+        log = (project.results / f"logs/{rule}/tall.log").read_text(encoding="utf-8")
+        assert f"the Docker daemon stopped answering while it was to run {program}" in log
+        assert project.scripts_at_work() == []
+        mortal_daemon.start()
+        assert len(ids(project.workstation) - before) == 1, "something was left behind"
+
+    project.misbehave()
+    project.run()
+
+    assert ids(project.workstation) == before
     assert project.reports() == reference.reports()
     assert project.plan() == {}
 

@@ -113,11 +113,15 @@ def digest(make_image: Callable[[Path, str], str]) -> str:
 
 
 @pytest.fixture
-def stage(tmp_path: Path, docker_host: str, digest: str, monkeypatch: pytest.MonkeyPatch) -> Stage:
-    """A stage with one card to give away, whether this machine has one or not."""
+def stage(
+    tmp_path: Path,
+    docker_host: str,
+    digest: str,
+    one_card: None,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Stage:
+    """A stage with one card to give away."""
     monkeypatch.setenv("DOCKER_HOST", docker_host)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
     stage = Stage(tmp_path, digest)
     networks = recognise(stage.models, NETWORKS_FILE, tmp_path / "networks.yaml")
     monkeypatch.setattr(openpose_models, "NETWORKS_FILE", networks)

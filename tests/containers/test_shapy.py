@@ -36,12 +36,15 @@ def download(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def make_video(
-    tmp_path: Path, docker_host: str, digest: str, download: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    docker_host: str,
+    digest: str,
+    download: Path,
+    one_card: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Callable[[str], Video]:
     """Makes videos for which SHAPY runs in a container, with a card to give away."""
     monkeypatch.setenv("DOCKER_HOST", docker_host)
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
     entry = {"docker": {"image": IMAGE, "digest": digest}}
     return lambda name: Video(tmp_path / name, download, "docker", entry)
 

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
 import psutil
@@ -35,6 +36,7 @@ from tapeless.containers import (
     read_digest,
     remove_leftovers,
     run_container,
+    supervision,
 )
 from tapeless.containers import lines as container_lines
 from tapeless.containers.piped import open_pipes
@@ -42,7 +44,7 @@ from tapeless.gpus import Gpu, GpuLoad
 from tapeless.outcomes import Rejected
 
 PYTHON = [sys.executable, "-Sc"]
-PATIENCE_S = 30
+PATIENCE_S = 120
 SLEEP = "import time; print('at work', flush=True); time.sleep(100)"
 
 
@@ -214,6 +216,47 @@ def test_a_program_and_its_children_are_stopped_when_their_time_is_up(
         run_container(make_job(code), settings | {"time_limit_minutes": 0.02})
     assert 1 <= time.monotonic() - start_s < 10
     wait_for(lambda: processes_with("# hangs") == [])
+
+
+class TestSeveralVideos:
+    """A program says four times that most of a minute has gone by; a minute is its limit."""
+
+    @pytest.fixture
+    def run(
+        self,
+        make_job: Callable[..., Job],
+        settings: dict[str, Any],
+        tmp_path: Path,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> Callable[..., None]:
+        clock = {"s": 0.0}
+        slow = SimpleNamespace(monotonic=lambda: clock["s"], sleep=time.sleep)
+        monkeypatch.setattr(supervision, "time", slow)
+        code = "import time\nfor n in range(4): print(n, flush=True); time.sleep(0.2)"
+
+        def go(videos: int, writes: str) -> None:
+            def hear(line: str) -> None:
+                clock["s"] += 50
+                if line in writes:
+                    (tmp_path / "output" / line).touch()
+
+            limited = settings | {"time_limit_minutes": 1}
+            run_container(make_job(code), limited, videos=videos, listener=hear)
+
+        return go
+
+    def test_it_has_its_limit_for_each(self, run):
+        run(4, writes="0123")
+
+    @pytest.mark.parametrize("videos", [1, 2])
+    def test_it_has_no_more_than_that(self, run, videos):
+        with pytest.raises(ContainerError, match="time limit of 1 minutes"):
+            run(videos, writes="0123")
+
+    @pytest.mark.parametrize("writes", ["", "0"])
+    def test_it_is_stopped_before_that_if_it_writes_nothing_in_one_limit(self, run, writes):
+        with pytest.raises(ContainerError, match="time limit of 1 minutes"):
+            run(100, writes)
 
 
 def test_a_child_that_outlives_its_program_is_ended_with_it(

@@ -25,12 +25,12 @@ import select_keypoints
 from containers.standins.openpose.download import BODY, FACE, HAND, made_up, make_models, recognise
 from estimate_pose_openpose import main
 from tapeless.configuration import with_defaults
-from tapeless.containers import Allowance, ContainerFailedError, Job
+from tapeless.containers import Allowance, ContainerFailedError, Job, allowances
 from tapeless.downloads import MissingFilesError
 from tapeless.images import write_image
 from tapeless.keypoints import BODY_25, POSE_SUFFIX, Person, read_people, read_poses
 from tapeless.outcomes import Outcome
-from tapeless.pose import openpose, openpose_models
+from tapeless.pose import openpose_models
 from tapeless.pose.openpose import (
     OpenPoseError,
     Options,
@@ -127,11 +127,11 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Job]]:
     def put(write: Callable[[Path], None]) -> list[Job]:
         jobs: list[Job] = []
 
-        def run(job: Job, settings: object, *, usage_file: Path, listener: Any) -> None:
+        def run(job: Job, settings: object, **_: object) -> None:
             jobs.append(job)
             write(job.output)
 
-        monkeypatch.setattr(openpose, "run_container", run)
+        monkeypatch.setattr(allowances, "run_container", run)
         return jobs
 
     return put
@@ -181,7 +181,7 @@ def test_a_job_has_its_cards_its_memory_and_one_folder_to_write_to(video, preten
         taken.append(count)
         yield ("GPU-7",)
 
-    monkeypatch.setattr(openpose, "take_gpus", take)
+    monkeypatch.setattr(allowances, "take_gpus", take)
     jobs = pretend(lambda folder: write_as_openpose(folder, video.names, []))
     allowance = Allowance({}, {"rule": "estimate_pose", "video": "v"}, gpus=1, memory_mb=4000)
     main(video.frames, video.pose, models=video.models, options=OPTIONS, allowance=allowance)
@@ -193,7 +193,7 @@ def test_a_job_has_its_cards_its_memory_and_one_folder_to_write_to(video, preten
         video.models: False,
         job.output: True,
     }
-    assert job.output.parent == video.pose
+    assert job.output.is_relative_to(video.pose)
 
 
 def test_relative_paths_reach_the_container_as_absolute_ones(video, pretend, monkeypatch):

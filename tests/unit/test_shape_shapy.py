@@ -22,11 +22,10 @@ from containers.standins.shapy.download import (
     CHECKPOINT,
     DEFINITIONS,
     LANDMARKS,
-    make_download,
 )
 from shapy_videos import Video, install
 from tapeless.bodies import Body
-from tapeless.containers import ContainerFailedError, Job
+from tapeless.containers import ContainerFailedError, Job, allowances
 from tapeless.downloads import MissingFilesError
 from tapeless.keypoints import BODY_25, Person, PoseFileError, write_people
 from tapeless.measurements import measure_body
@@ -39,19 +38,9 @@ from tapeless.shape.shapy_weights import WeightsWatch
 from tapeless.shape.shapy_workplace import Workplace
 
 
-@pytest.fixture(scope="module")
-def regressor(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """SHAPY's folder, with a complete download beside it."""
-    folder = tmp_path_factory.mktemp("shapy")
-    make_download(folder / "data")
-    return install(folder)
-
-
 @pytest.fixture
-def video(tmp_path: Path, regressor: Path, monkeypatch: pytest.MonkeyPatch) -> Video:
-    """Four frames of somebody, and one card to give away, whether this machine has one or not."""
-    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
-    monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
+def video(tmp_path: Path, regressor: Path, one_card: None) -> Video:
+    """Four frames of somebody."""
     return Video.on_host(tmp_path / "video", regressor)
 
 
@@ -62,12 +51,12 @@ def pretend(monkeypatch: pytest.MonkeyPatch) -> Callable[..., list[Job]]:
     def put(*lines: str) -> list[Job]:
         jobs: list[Job] = []
 
-        def run(job: Job, settings: object, *, usage_file: Path, listener: Any) -> None:
+        def run(job: Job, settings: object, *, listener: Any, **_: object) -> None:
             jobs.append(job)
             for line in lines:
                 listener(line)
 
-        monkeypatch.setattr(shapy, "run_container", run)
+        monkeypatch.setattr(allowances, "run_container", run)
         return jobs
 
     return put

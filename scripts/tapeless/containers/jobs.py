@@ -69,25 +69,6 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Allowance:
-    """What a stage that runs a container may use of this machine; no result depends on it.
-
-    Args:
-        settings: the section `containers` of the configuration.
-        labels: say what the container is for, such as rule and video.
-        gpus: how many graphics cards.
-        memory_mb: limit of memory; None for that of the configuration.
-        usage_file: is written as `run_container` says.
-    """
-
-    settings: Mapping[str, Any]
-    labels: Mapping[str, str]
-    gpus: int = 0
-    memory_mb: int | None = None
-    usage_file: Path | None = None
-
-
-@dataclass(frozen=True)
 class Bind:
     """A file or folder outside, and where it is inside; both absolute."""
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
 import select
 import signal
 import threading
@@ -85,6 +86,7 @@ def run_container(
     job: Job,
     settings: Mapping[str, Any],
     *,
+    videos: int = 1,
     usage_file: Path | None = None,
     listener: Callable[[str], None] | None = None,
 ) -> None:
@@ -93,6 +95,8 @@ def run_container(
     Args:
         job: what to run, with an output to write to.
         settings: the section `containers` of the configuration, with all its keys.
+        videos: how many it works for. It has its time limit for each, but is stopped before, if it
+            writes no file in one limit.
         usage_file: gets what was used and how it ended, as JSON, added to what it says of earlier
             runs of the same job; also if it fails.
         listener: is called with each line that the program says; if it raises, the program is
@@ -114,7 +118,8 @@ def run_container(
         with hold_signals() as interruption:
             try:
                 with program.start() as running, usage.sample(running.memory_mb):
-                    ended = _supervise(running, said, settings, interruption)
+                    limit = _TimeLimit(float(settings["time_limit_minutes"]), videos, output)
+                    ended = _supervise(running, said, limit, interruption)
             finally:
                 said.finish()
             usage.facts["exit_status"] = ended.status
@@ -236,8 +241,39 @@ def wait_for_end(running: Running, check: Callable[[], None]) -> Exit:
     return ended
 
 
+class _TimeLimit:
+    """When the time of a program is up, which may work for several videos.
+
+    It has its limit for each. What hangs writes no more, so it is stopped after less than two.
+    """
+
+    def __init__(self, minutes: float, videos: int, output: Path) -> None:
+        self._minutes = minutes
+        self._limits_left = videos
+        self._output = output
+        self._files = self._count_files()
+        self._ends_s = time.monotonic() + 60 * minutes
+
+    def check(self) -> None:
+        """Raises `ContainerError` if it is up."""
+        if time.monotonic() < self._ends_s:
+            return
+        self._limits_left -= 1
+        before, self._files = self._files, self._count_files()
+        if not self._limits_left or self._files == before:
+            raise ContainerError(
+                f"the time limit of {self._minutes:g} minutes was over, and the program was "
+                "stopped: raise containers.time_limit_minutes if it was still at work",
+                "time_limit",
+            )
+        self._ends_s = time.monotonic() + 60 * self._minutes
+
+    def _count_files(self) -> int:
+        return sum(len(files) for _, _, files in os.walk(self._output))
+
+
 def _supervise(
-    running: Running, said: Output, settings: Mapping[str, Any], interruption: Interruption
+    running: Running, said: Output, limit: _TimeLimit, interruption: Interruption
 ) -> Exit:
     """Hands on what a program says until it ends; how it ended.
 
@@ -245,17 +281,10 @@ def _supervise(
         StoppedError: if this process was told to stop.
         ContainerError: if its time is up.
     """
-    limit_minutes = float(settings["time_limit_minutes"])
-    deadline_s = time.monotonic() + 60 * limit_minutes
 
     def check() -> None:
         interruption.check()
-        if time.monotonic() >= deadline_s:
-            raise ContainerError(
-                f"the time limit of {limit_minutes:g} minutes was over, and the program was "
-                "stopped: raise containers.time_limit_minutes if it was still at work",
-                "time_limit",
-            )
+        limit.check()
 
     for stream, data in listen(running, check):
         said.feed(stream, data)

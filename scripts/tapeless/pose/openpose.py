@@ -1,10 +1,12 @@
 """The OpenPose backend: everybody in a frame, by OpenPose without a window, in a container.
 
 OpenPose is given the folder of the frames as it is: it reads what ends like a picture, and passes
-over the JSON files beside them. It counts pixels from the centre of the first one, 0, 0 (by the
-notes of its release 1.2.0), where `Person` has 0.5, 0.5. That half a pixel is less than one of the
-network's own pixels and moves all points alike, so the points stay as they are, as SHAPY wants
-them.
+over the JSON files beside them. Of several videos at once it is given a folder with the pictures of
+all, which have one size, so that it sees what it would see of one longer video.
+
+It counts pixels from the centre of the first one, 0, 0 (by the notes of its release 1.2.0), where
+`Person` has 0.5, 0.5. That half a pixel is less than one of the network's own pixels and moves all
+points alike, so the points stay as they are, as SHAPY wants them.
 """
 
 from __future__ import annotations
@@ -15,30 +17,32 @@ from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import numpy as np
 from numpy.typing import NDArray
 
-from tapeless.containers import Allowance, ContainerError, Job, Mount, run_container
-from tapeless.gpus import take_gpus
+from tapeless.containers import Allowance, ContainerError, Mount
+from tapeless.containers.sharing import Sharing, are_ready, share_container
+from tapeless.containers.workplaces import open_workplace
+from tapeless.forgetting import are_forgotten
 from tapeless.keypoints import (
     MIN_POINTS,
     POSE_SUFFIX,
     Person,
     PoseFileError,
-    frame_names,
     read_people,
     write_people,
 )
 from tapeless.outcomes import MachineFault
 from tapeless.pose.openpose_models import find_linked_models, require_models
+from tapeless.pose.openpose_pictures import OpenPosePictures, sort_out
 
 log = logging.getLogger(__name__)
 
 PICTURES_FOLDER = "pictures"
 """Where OpenPose's own pictures are kept, in the folder of the pose."""
 
+_KINDS = ("json", PICTURES_FOLDER)
 _LEAST_CONFIDENCE = 0.001  # less would be written as 0, which means absent
 _LINES_KEPT = 100
 _LINES_SHOWN = 5
@@ -118,11 +122,24 @@ def keep_confident(people: Iterable[Person], min_confidence: float) -> list[Pers
 
 
 def estimate_pose(
-    frames: Path, pose: Path, *, models: Path, options: Options, allowance: Allowance
+    frames: Path,
+    pose: Path,
+    models: Path,
+    options: Options,
+    allowance: Allowance,
+    sharing: Sharing | None = None,
 ) -> Mapping[str, int]:
     """Writes a pose file for every frame of a video; returns what it counted.
 
     Nothing is written to `pose` before all that OpenPose wrote is complete and correct.
+
+    Args:
+        frames: the sampled frames.
+        pose: the directory of the stage, which exists.
+        models: OpenPose's.
+        options: what OpenPose is asked for.
+        allowance: what it may use of the machine.
+        sharing: other videos, whose frames may be looked at by the same container.
 
     Raises:
         MissingFilesError: if OpenPose's models are not in `models`, or others are.
@@ -131,19 +148,23 @@ def estimate_pose(
     """
     frames, pose, models = frames.absolute(), pose.absolute(), models.absolute()
     require_models(models, asdict(options))
-    names = frame_names(frames)
-    with TemporaryDirectory(dir=pose, prefix=".openpose-") as folder:
-        written = Path(folder)
-        said = _run(frames, models, written, options, allowance)
+    sharing = sharing or Sharing(pose)
+    pictures = OpenPosePictures.read(frames, sharing.settled)
+    looking = _Looking(pictures, models, options, allowance)
+    with open_workplace(pose) as workplace:
+        (found,) = share_container([pictures], looking, workplace, sharing)
         people = {
-            name: keep_confident(found, options.min_confidence)
-            for name, found in _read(names, written, said).items()
+            name: keep_confident(everybody, options.min_confidence)
+            for name, everybody in _read(pictures.names, found).items()
         }
         if options.pictures:
-            _keep_pictures(names, written / PICTURES_FOLDER, pose / PICTURES_FOLDER)
+            _keep_pictures(pictures.names, found / PICTURES_FOLDER, pose / PICTURES_FOLDER)
         for name, kept in people.items():
             write_people(pose / f"{name}{POSE_SUFFIX}", kept)
-    return {"frames_sampled": len(names), "frames_with_people": sum(map(bool, people.values()))}
+    return {
+        "frames_sampled": len(pictures.names),
+        "frames_with_people": sum(map(bool, people.values())),
+    }
 
 
 def _without_doubtful(points: NDArray[np.float64], min_confidence: float) -> NDArray[np.float64]:
@@ -151,36 +172,56 @@ def _without_doubtful(points: NDArray[np.float64], min_confidence: float) -> NDA
     return np.where(doubtful[:, None], 0.0, points)
 
 
-def _run(
-    frames: Path, models: Path, written: Path, options: Options, allowance: Allowance
-) -> Sequence[str]:
-    """Lets OpenPose look at all frames; what it said last."""
-    said: deque[str] = deque(maxlen=_LINES_KEPT)
-    for folder in ("json", PICTURES_FOLDER):
-        (written / folder).mkdir()
-    with take_gpus(allowance.gpus) as gpus:
-        job = Job(
-            program="openpose",
-            arguments=build_arguments(frames, models, written, options),
-            mounts=(
-                Mount(frames),
-                Mount(models),
-                *_mount_linked(models, options),
-                Mount(written, writable=True),
-            ),
-            labels=allowance.labels,
-            gpus=gpus,
-            memory_mb=allowance.memory_mb,
-        )
+@dataclass(frozen=True)
+class _Looking:
+    """What OpenPose does for the video of a job, and for others."""
+
+    own: OpenPosePictures
+    models: Path
+    options: Options
+    allowance: Allowance
+
+    def find(self, stage: Path) -> Sequence[OpenPosePictures] | None:
+        """The pictures of another video, if OpenPose can look at them and the job's own at once."""
+        frames = stage.with_name(self.own.folder.name)
+        if not are_ready([frames]) or are_forgotten(frames):
+            return None
+        pictures = OpenPosePictures.read(frames, self.own.settled)
+        return (pictures,) if pictures.size == self.own.size else ()
+
+    def do(self, errands: Sequence[OpenPosePictures], folder: Path) -> Sequence[Path]:
+        """Lets OpenPose look at all pictures; where what it wrote is, by video."""
+        written = folder / "written"
+        for kind in _KINDS:
+            (written / kind).mkdir(parents=True)
+        if len(errands) == 1:
+            self._look_at(errands[0].folder, errands[0].names, written, 1)
+            return [written]
+        (folder / "pictures").mkdir()
+        names = [
+            name
+            for number, pictures in enumerate(errands)
+            for name in pictures.stage(folder / "pictures", f"{number}_")
+        ]
+        self._look_at(folder / "pictures", names, written, len(errands))
+        return sort_out(written, len(errands))
+
+    def _look_at(self, frames: Path, names: Sequence[str], written: Path, videos: int) -> None:
+        """Runs OpenPose, and makes sure that what it wrote is whole."""
+        said: deque[str] = deque(maxlen=_LINES_KEPT)
+        arguments = build_arguments(frames, self.models, written, self.options)
+        linked = _mount_linked(self.models, self.options)
+        mounts = (Mount(frames), Mount(self.models), *linked, Mount(written, writable=True))
         try:
-            run_container(
-                job, allowance.settings, usage_file=allowance.usage_file, listener=said.append
-            )
+            self.allowance.run("openpose", arguments, mounts, videos=videos, listener=said.append)
         except ContainerError as error:
-            for note in _explain(said, frame_names(frames), written):
+            for note in _explain(said, names, written):
                 error.add_note(note)
             raise
-    return said
+        _read(names, written, said)
+        if self.options.pictures:
+            for name in names:
+                _find_picture(name, written / PICTURES_FOLDER)
 
 
 def _mount_linked(models: Path, options: Options) -> list[Mount]:
@@ -199,7 +240,7 @@ def _explain(said: Iterable[str], names: Sequence[str], written: Path) -> list[s
     return notes
 
 
-def _read(names: Sequence[str], written: Path, said: Sequence[str]) -> dict[str, list[Person]]:
+def _read(names: Sequence[str], written: Path, said: Iterable[str] = ()) -> dict[str, list[Person]]:
     """What OpenPose wrote, checked: one file for each frame, with people of 25 points or nobody."""
     if missing := _find_missing(names, written):
         shown = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
@@ -228,19 +269,24 @@ def _file(written: Path, name: str) -> Path:
 
 
 def _keep_pictures(names: Sequence[str], written: Path, kept: Path) -> None:
-    """Moves OpenPose's pictures to `kept`, named as the frames: its releases name them in two ways.
-
-    Raises:
-        OpenPoseError: if a frame has none.
-    """
+    """Moves OpenPose's pictures to `kept`, named as the frames."""
     kept.mkdir()
     for name in names:
-        candidates = [written / f"{name}_rendered.png", written / f"{name}.png"]
-        found = next((path for path in candidates if path.is_file()), None)
-        if found is None:
-            raise OpenPoseError(
-                f"OpenPose wrote no picture of {name}, though it was asked to. Set "
-                "pose.openpose.pictures: false, or test the image by hand as "
-                "containers/openpose/README.md says."
-            )
-        shutil.move(found, kept / f"{name}.png")
+        shutil.move(_find_picture(name, written), kept / f"{name}.png")
+
+
+def _find_picture(name: str, written: Path) -> Path:
+    """OpenPose's picture of a frame: its releases name it in two ways.
+
+    Raises:
+        OpenPoseError: if there is none.
+    """
+    candidates = [written / f"{name}_rendered.png", written / f"{name}.png"]
+    found = next((path for path in candidates if path.is_file()), None)
+    if found is None:
+        raise OpenPoseError(
+            f"OpenPose wrote no picture of {name}, though it was asked to. Set "
+            "pose.openpose.pictures: false, or test the image by hand as "
+            "containers/openpose/README.md says."
+        )
+    return found

@@ -7,18 +7,23 @@ before, what it must have said and written afterwards, and only then is anything
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
+from typing import Any
 
 from tapeless.bodies import Body
-from tapeless.containers import Allowance, ContainerFailedError, Job, run_container
-from tapeless.gpus import take_gpus
+from tapeless.containers import Allowance, ContainerFailedError
+from tapeless.containers.sharing import Sharing, are_ready, share_container
+from tapeless.containers.workplaces import deal_out, open_workplace
+from tapeless.forgetting import are_forgotten
 from tapeless.outcomes import Rejected
+from tapeless.people import people_of
 from tapeless.shape.shapy_bodies import BodyModel, make_body, read_body_model, read_estimate
 from tapeless.shape.shapy_files import BODY_MODEL, ShapyError, require_files
 from tapeless.shape.shapy_frames import ADVICE, LeftOut, choose_frames
+from tapeless.shape.shapy_views import Views
 from tapeless.shape.shapy_weights import WeightsWatch
 from tapeless.shape.shapy_workplace import PROGRAM, Workplace
 
@@ -63,8 +68,9 @@ def estimate_bodies(
     settings: Settings,
     allowance: Allowance,
     left_out: LeftOut,
+    sharing: Sharing | None = None,
 ) -> list[Body]:
-    """Runs SHAPY on the usable frames of a video: one body for each, in time order.
+    """Runs SHAPY on the usable frames of a person: one body for each, in time order.
 
     Args:
         frames: the sampled frames.
@@ -74,6 +80,7 @@ def estimate_bodies(
         settings: what decides the result.
         allowance: what it may use of the machine.
         left_out: is filled, also if the video is rejected.
+        sharing: others, whom the same container may work for; its stage is that of the video.
 
     Raises:
         Rejected: if too few frames show enough of the person, or a body of plausible size.
@@ -82,42 +89,77 @@ def estimate_bodies(
         ContainerError, GpuError: if it could not be run, or did not end well.
     """
     require_files(settings.data)
+    sharing = sharing or Sharing(bodies)
+    seeing = _Seeing(settings, allowance, sharing.settled)
     names = choose_frames(keypoints, left_out, settings.min_frames)
     model = read_body_model(settings.data / BODY_MODEL)
-    with TemporaryDirectory(dir=bodies, prefix=".shapy-") as folder:
-        workplace = Workplace.at(Path(folder), settings.data, allowance.settings)
-        workplace.stage(frames, keypoints, names)
-        with take_gpus(allowance.gpus) as gpus:
-            _run(workplace, settings, allowance, gpus)
-        _require_results(workplace.results, names, settings)
-        found = _read_bodies(workplace.results, names, model, settings, left_out)
-        _keep_extras(workplace.results, list(found), bodies, settings)
+    with open_workplace(bodies) as workplace:
+        views = Views.read(frames, keypoints, names, sharing.settled)
+        (results,) = share_container([views], seeing, workplace.absolute(), sharing)
+        found = _read_bodies(results, names, model, settings, left_out)
+        _keep_extras(results, list(found), bodies, settings)
     return list(found.values())
 
 
-def _run(
-    workplace: Workplace, settings: Settings, allowance: Allowance, gpus: tuple[str, ...]
-) -> None:
-    job = Job(
-        program=PROGRAM,
-        arguments=workplace.arguments(meshes=settings.meshes, pictures=settings.pictures),
-        mounts=workplace.mounts,
-        labels=allowance.labels,
-        gpus=gpus,
-        memory_mb=allowance.memory_mb,
-    )
-    weights = WeightsWatch(workplace.checkpoint)
-    try:
-        run_container(
-            job, allowance.settings, usage_file=allowance.usage_file, listener=weights.hear
-        )
-    except ContainerFailedError as error:
-        if error.status == _NO_CARD_STATUS:
-            raise ShapyError(_NO_CARD) from error
-        if error.code == "gpu_out_of_memory":
-            error.add_note(_LESS_MEMORY)
-        raise
-    weights.require()
+@dataclass(frozen=True)
+class _Seeing:
+    """What SHAPY does for a person of a job's video, and for those of others."""
+
+    settings: Settings
+    allowance: Allowance
+    settled: Mapping[str, Any]
+
+    def find(self, stage: Path) -> Sequence[Views] | None:
+        """What SHAPY would see of each person of another video."""
+        frames, keypoints = stage.with_name("frames"), stage.with_name("keypoints")
+        if not are_ready([frames, keypoints]) or are_forgotten(frames):
+            return None
+        found = []
+        for folder in people_of(keypoints).values():
+            try:
+                names = choose_frames(folder, LeftOut(is_quiet=True), self.settings.min_frames)
+            except Rejected:
+                continue
+            found.append(Views.read(frames, folder, names, self.settled))
+        return found
+
+    def do(self, errands: Sequence[Views], folder: Path) -> Sequence[Path]:
+        """Runs SHAPY for all; where what it wrote is, by person."""
+        place = Workplace.at(folder, self.settings.data, self.allowance.settings)
+        if len(errands) == 1:
+            (views,) = errands
+            place.stage(views.frames, views.keypoints, views.names)
+            self._run(place, 1)
+            _require_results(place.results, views.names, self.settings)
+            return [place.results]
+        for number, views in enumerate(errands):
+            views.stage(place, f"{number}_")
+        self._run(place, len(errands))
+        results = [folder / f"results_{number}" for number in range(len(errands))]
+        deal_out(place.results, results)
+        model = read_body_model(self.settings.data / BODY_MODEL)
+        for views, own_results in zip(errands, results, strict=True):
+            _require_results(own_results, views.names, self.settings)
+            for name in views.names:
+                with suppress(Rejected):  # a verdict on a frame, not on SHAPY
+                    read_estimate(own_results / f"{name}.npz", model)
+        return results
+
+    def _run(self, place: Workplace, people: int) -> None:
+        """Runs SHAPY, and makes sure that it had its weights."""
+        weights = WeightsWatch(place.checkpoint)
+        arguments = place.arguments(meshes=self.settings.meshes, pictures=self.settings.pictures)
+        try:
+            self.allowance.run(
+                PROGRAM, arguments, place.mounts, videos=people, listener=weights.hear
+            )
+        except ContainerFailedError as error:
+            if error.status == _NO_CARD_STATUS:
+                raise ShapyError(_NO_CARD) from error
+            if error.code == "gpu_out_of_memory":
+                error.add_note(_LESS_MEMORY)
+            raise
+        weights.require()
 
 
 def _read_bodies(

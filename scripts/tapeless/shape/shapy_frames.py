@@ -30,14 +30,17 @@ class LeftOut:
 
     Attributes:
         reasons: why, by the name of the frame, in the order in which it was found out.
+        is_quiet: whether nothing is said of them in the log.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, is_quiet: bool = False) -> None:
         self.reasons: dict[str, str] = {}
+        self.is_quiet = is_quiet
 
     def add(self, frame: str, reason: str) -> None:
         """Remembers a frame, and says so in the log."""
-        log.warning("%s is left out: %s", frame, reason)
+        if not self.is_quiet:
+            log.warning("%s is left out: %s", frame, reason)
         self.reasons[frame] = reason
 
     def write(self, path: Path) -> None:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import posixpath
 import re
-import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tapeless.containers import Mount, load_images
+from tapeless.containers.workplaces import link_or_copy
 from tapeless.shape.shapy_files import CHECKPOINT, ShapyError, find_linked_data
 
 PROGRAM = "shapy"
@@ -80,20 +80,30 @@ class Workplace:
     def _model(self) -> Path:
         return self.folder / "scratch/model"
 
-    def stage(self, frames: Path, keypoints: Path, names: Sequence[str]) -> None:
+    def stage(
+        self, frames: Path, keypoints: Path, names: Sequence[str], prefix: str = ""
+    ) -> dict[str, Path]:
         """Puts in place what SHAPY reads: these frames alone, and a model folder of its own.
+
+        Of several people it is called once for each, with a prefix for the names of their files.
+        Returns where the files are, by their names without it.
 
         SHAPY opens a log in its model folder, so that no two jobs may share one; the weights, which
         are gigabytes, are only linked, by the path at which SHAPY sees them.
         """
         images, people = self.folder / "inputs/images", self.folder / "inputs/keypoints"
         for folder in (images, people, self._model, self.results):
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
+        placed = {}
         for name in names:
-            _link(frames / f"{name}.png", images / f"{name}.png")
-            _link(keypoints / f"{name}.json", people / f"{name}.json")
-        weights = posixpath.join(self.data_inside, posixpath.dirname(CHECKPOINT))
-        (self._model / "checkpoints").symlink_to(weights)
+            placed[f"{name}.png"] = images / f"{prefix}{name}.png"
+            placed[f"{name}.json"] = people / f"{prefix}{name}.json"
+        for name, path in placed.items():
+            link_or_copy((frames if name.endswith(".png") else keypoints) / name, path)
+        if not (checkpoints := self._model / "checkpoints").is_symlink():
+            weights = posixpath.join(self.data_inside, posixpath.dirname(CHECKPOINT))
+            checkpoints.symlink_to(weights)
+        return placed
 
     def arguments(self, *, meshes: bool, pictures: bool) -> tuple[str, ...]:
         """The command line of SHAPY's demo, which is run in its folder `regressor`.
@@ -120,14 +130,6 @@ class Workplace:
             "datasets.pose_shape_ratio=1.0",
             "datasets.pose.num_workers.test=0",
         )  # fmt: skip
-
-
-def _link(source: Path, target: Path) -> None:
-    """A second name for a file, or a copy where the file system has no second names."""
-    try:
-        target.hardlink_to(source)
-    except OSError:
-        shutil.copyfile(source, target)
 
 
 def _as_yaml(path: Path) -> str:

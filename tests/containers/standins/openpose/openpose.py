@@ -16,6 +16,7 @@ frame, and with STANDIN_OPENPOSE_ORDER (any text).
 
 Environment (`containers.environment` hands it in):
 
+STANDIN_OPENPOSE_LOAD_S=3   it takes so many seconds to load its models.
 STANDIN_OPENPOSE_BUILD=cpu  it was built for CPUs, and needs no card.
 STANDIN_OPENPOSE=<mode>     how it fails, for every video; or `<mode>@<text>`, for those only in the
                             path of whose `--image_dir` the text occurs:
@@ -23,6 +24,7 @@ STANDIN_OPENPOSE=<mode>     how it fails, for every video; or `<mode>@<text>`, f
     crash           writes half of its files, says so and ends with a status of 1
     half            writes half of its files, says nothing and ends with 0
     garbage         writes half of one file, all others, and ends with 0
+    poison          crashes at the first picture whose upper left corner is magenta, 255, 0, 255
     hang            writes one file and then nothing, without end
     oom             writes half of its files and takes memory without end (but for a guard, 4 GB)
     no_gpu_memory   the graphics card has too little memory: Caffe's words, a status of 134
@@ -89,8 +91,11 @@ def main(arguments):
     if not images:
         fail(f"No images found in {flags['image_dir']}")
     mode = mode_for(flags["image_dir"])
+    time.sleep(float(os.environ.get("STANDIN_OPENPOSE_LOAD_S", "0")))
     for number, image in enumerate(images):
         misbehave(mode, number, len(images), flags)
+        if mode == "poison" and is_poison(image):
+            fail("Error occurred on a thread. Segmentation fault (stand-in)", status=1)
         process(image, flags, mode, is_broken=mode == "garbage" and number == len(images) // 2)
     say(f"OpenPose demo successfully finished: {len(images)} frames.")
 
@@ -177,7 +182,7 @@ def mode_for(folder):
     mode, _, text = os.environ.get("STANDIN_OPENPOSE", "").partition("@")
     known = (
         "", "crash", "half", "garbage", "hang", "oom", "no_gpu_memory", "fill_disk", "two_people",
-        "nobody", "low_confidence",
+        "nobody", "low_confidence", "poison",
     )  # fmt: skip
     if mode not in known:
         fail(f"STANDIN_OPENPOSE={mode}: the stand-in knows {', '.join(known[1:])}")
@@ -203,6 +208,10 @@ def misbehave(mode, number, count, flags):
         take_memory()
     if mode == "fill_disk":
         fill_disk(Path(flags["write_json"] or flags["write_images"]))
+
+
+def is_poison(image):
+    return read_png(image)[0, 0].tolist() == [255, 0, 255]
 
 
 def take_memory():
