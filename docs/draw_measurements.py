@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw
 
-from tapeless.measurements import Measured, Measurement, load_table, measure
+from tapeless.measurements import MeasuredBody, Measurement, load_table, measure
 from tapeless.pictures.lettering import PAPER
 from tapeless.pictures.overlay import lay_over
 from tapeless.pictures.rendering import BodyRenderer, Ints
@@ -23,7 +23,7 @@ from tapeless.population import draw_adults, rest_body
 from tapeless.tape import Floats
 
 WIDTH_PX, HEIGHT_PX = 300, 400
-_FINENESS = 2
+_FINENESS = 4
 TAPE, HIDDEN = (196, 30, 58), (238, 178, 186)
 BODY = (170, 203, 238)
 _NEAR_M = 0.42
@@ -57,16 +57,16 @@ def draw(
     """One picture: the body and the lines on it, from each of the views."""
     size = (WIDTH_PX * _FINENESS, HEIGHT_PX * _FINENESS)
     picture = Image.new("RGB", (size[0] * len(views), size[1]), PAPER)
-    with BodyRenderer(*size) as renderer:
-        for number, view in enumerate(views):
-            scale = view.pixels_per_metre * _FINENESS
-            middle = view.place(view.middle[None])[0] * (1, 1, 0)
-            layer = renderer.seen_from_afar(view.place(vertices) - middle, faces, scale)
-            paper = np.full((size[1], size[0], 3), PAPER, np.uint8)
-            panel = Image.fromarray(np.asarray(lay_over(paper, layer), np.uint8))
-            for line in lines:
-                _draw_line(panel, view.place(line) - middle, scale)
-            picture.paste(panel, (number * size[0], 0))
+    renderer = BodyRenderer(*size)
+    for number, view in enumerate(views):
+        scale = view.pixels_per_metre * _FINENESS
+        middle = view.place(view.middle[None])[0] * (1, 1, 0)
+        layer = renderer.seen_from_afar(view.place(vertices) - middle, faces, scale)
+        paper = np.full((size[1], size[0], 3), PAPER, np.uint8)
+        panel = Image.fromarray(np.asarray(lay_over(paper, layer), np.uint8))
+        for line in lines:
+            _draw_line(panel, view.place(line) - middle, scale)
+        picture.paste(panel, (number * size[0], 0))
     small = picture.resize((WIDTH_PX * len(views), HEIGHT_PX), Image.Resampling.LANCZOS)
     return small.quantize(palette=_palette(), dither=Image.Dither.NONE)
 
@@ -98,7 +98,7 @@ def _draw_line(panel: Image.Image, line: Floats, scale: float) -> None:
             canvas.line(ends, fill=HIDDEN if hidden else TAPE, width=width * _FINENESS)
 
 
-def lines_of(record: Measurement, measured: Measured) -> tuple[Floats, ...]:
+def lines_of(record: Measurement, measured: MeasuredBody) -> tuple[Floats, ...]:
     """Where a measurement lies; of one computed from others, where these lie."""
     parts = [measured.lines.get(part, ()) for part in record.parts]
     return measured.lines.get(record.name, tuple(line for lines in parts for line in lines))

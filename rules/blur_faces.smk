@@ -16,9 +16,11 @@ rule blur_faces:
         mem_mb=growing(1500),
         runtime=growing(30),
     params:
-        sources=sources_of("blur_faces.py"),
-        packages=packages_of("mediapipe"),
-        blur_faces=config["blur_faces"],
+        settled={
+            "sources": sources_of("blur_faces.py"),
+            "packages": packages_of("mediapipe"),
+            "blur_faces": config["blur_faces"],
+        },
     message:
         "Hiding faces in the pictures of {wildcards.video}"
     script:

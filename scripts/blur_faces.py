@@ -1,9 +1,9 @@
-"""Keeps a picture of every sampled frame, with faces hidden.
+"""Keeps a picture of every sampled frame, with nobody to recognise in it.
 
 Reads the sampled frames and everybody found in them (OpenPose JSON, from any detector); writes a
-directory with one JPEG per frame, of the frame's size, in which faces are blurred beyond
-recognition unless `blur_faces` is false. A video rejected because nobody was found still gets its
-pictures, so that its contact sheet can show them.
+directory with one JPEG per frame, of the frame's size, in which faces, and all but the people, are
+blurred beyond recognition unless `blur_faces` is false. A video rejected because nobody was found
+still gets its pictures, so that its contact sheet can show them.
 """
 
 from collections.abc import Mapping
@@ -37,7 +37,7 @@ def run(job: Job) -> None:
         Path(job.input.frames),
         Path(job.input.pose),
         Path(job.output.pictures),
-        blur_faces=job.params.blur_faces,
+        blur_faces=job.params.settled["blur_faces"],
         threads=job.threads,
     )
 

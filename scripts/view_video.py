@@ -5,6 +5,7 @@ and fits the body model. Stages that need a graphics card or an environment of t
 SHAPY) are left to jobs of theirs: then this one starts from the joints, or ends with silhouettes.
 """
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import blur_faces
@@ -13,18 +14,23 @@ import estimate_shape_anny
 import sample_frames
 import segment_person
 import select_keypoints
-from tapeless.jobs import run_joined
+from tapeless.jobs import Job, Stage, run_stages
 from tapeless.logs import job_log
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
+
+def stages_of(job: Job) -> Iterator[Stage]:
+    """The stages that make what the job is to write of these, in their order."""
+    made = dict(job.output.items())
+    if "pose" in made:
+        yield from (sample_frames.run, estimate_pose_mediapipe.run)
+    yield from (select_keypoints.run, segment_person.run, blur_faces.run)
+    if "bodies" in made:
+        yield estimate_shape_anny.run
+
+
 if __name__ == "__main__":
     with job_log(snakemake.log.job):
-        made = dict(snakemake.output.items())
-        stages = [select_keypoints.run, segment_person.run, blur_faces.run]
-        if "pose" in made:
-            stages = [sample_frames.run, estimate_pose_mediapipe.run, *stages]
-        if "bodies" in made:
-            stages = [*stages, estimate_shape_anny.run]
-        run_joined(snakemake, stages)
+        run_stages(snakemake, stages_of(snakemake))

@@ -204,6 +204,17 @@ class TestDiskSpace:
         )
         assert_failed(finding, found="for 20000 videos", remedy="pathvars.results")
 
+    def test_videos_on_s3_take_more(self, folder: Path):
+        here, there = (
+            {"v0": Video("v0", path), "v1": Video("v1", path)}
+            for path in ("v.mp4", "s3://lab/v.mp4")
+        )
+        needed = [
+            only(look("draw_video", situation={"videos": both}), "disk space").found
+            for both in (here, there)
+        ]
+        assert needed[0].split("; ")[1] != needed[1].split("; ")[1]
+
     def test_videos_that_are_done_take_no_more(self, folder: Path):
         for name in ("v0", "v2"):
             write(folder / "results/videos" / name / "outcome.json", b"{}")
@@ -238,6 +249,54 @@ class TestDiskSpace:
         at_work = disk.estimate_frames_bytes(configure())
         kept = one - at_work
         assert many == pytest.approx(10_000 * kept + (os.cpu_count() or 1) * at_work)
+
+    @pytest.mark.parametrize("is_elsewhere", [False, True], ids=["cores", "jobs of a cluster"])
+    def test_or_as_the_run_may_have_at_a_time(self, is_elsewhere: bool):
+        few, many = (
+            estimate_bytes(
+                Situation(configure(), ROOT, at_once=number, is_elsewhere=is_elsewhere), 10_000
+            )
+            for number in (1, 100)
+        )
+        assert many - few == pytest.approx(99 * disk.estimate_frames_bytes(configure()))
+
+    def test_it_counts_for_each_card_on_which_videos_share_a_container(self):
+        shared = configure(shape={"backend": "shapy"}, containers={"videos_per_container": 1000})
+        one, four = (estimate_bytes(Situation(shared, ROOT, cards=n), 10_000) for n in (1, 4))
+        assert four - one == pytest.approx(3000 * disk.estimate_frames_bytes(shared))
+
+    def test_copies_of_videos_on_s3_count_for_as_many_as_are_sampled_at_a_time(self):
+        situation = Situation(configure(), ROOT, at_once=4)
+        none, two, all_of_them = (estimate_bytes(situation, 100, remote) for remote in (0, 2, 100))
+        assert two > none
+        assert all_of_them - none == pytest.approx(2 * (two - none))
+
+    def test_it_counts_for_as_many_videos_as_share_a_container_if_these_are_more(self):
+        shared = {"shape": {"backend": "shapy"}, "containers": {"videos_per_container": 1000}}
+        alone = shared | {"containers": {"videos_per_container": 1}}
+        many, few = (
+            estimate_bytes(Situation(configure(**more), ROOT), 10_000) for more in (shared, alone)
+        )
+        at_work = disk.estimate_frames_bytes(configure())
+        assert many - few == pytest.approx((1000 - (os.cpu_count() or 1)) * at_work)
+
+    @pytest.mark.parametrize(
+        ("route", "is_elsewhere"),
+        [
+            ({"shape": {"backend": "shapy"}}, True),
+            ({"sampling": {"hwaccel": "cuda", "ffmpeg": "container"}}, False),
+        ],
+        ids=["on a cluster", "where only ffmpeg has a container"],
+    )
+    def test_it_does_not_where_none_is_shared(self, route: dict, is_elsewhere: bool):
+        many, one = (
+            configure(**route, containers={"videos_per_container": number}) for number in (1000, 1)
+        )
+        needed = {
+            estimate_bytes(Situation(config, ROOT, is_elsewhere=is_elsewhere), 10_000)
+            for config in (many, one)
+        }
+        assert len(needed) == 1
 
     def test_the_estimate_is_within_a_factor_of_two_of_a_real_clip(self):
         """24 frames of 338 x 600, all kept: 12.8 MB of results."""

@@ -26,7 +26,6 @@ from tapeless.pictures.contents import Contents, SheetInputs, read_contents, typ
 from tapeless.pictures.grid import arrange, choose_part, draw_frame
 from tapeless.pictures.lettering import font, printable, wrap
 from tapeless.pictures.overlay import LEFT, RIGHT, View, draw_skeleton, lay_over
-from tapeless.pictures.rendering import BodyRenderer
 from tapeless.pictures.tapes import tapes_around
 
 WIDTH, HEIGHT = 200, 300
@@ -444,9 +443,8 @@ def test_frames_of_a_rejected_video_are_shown_whole(measured) -> None:
 )
 def test_the_fitted_body_is_drawn_where_the_camera_sees_it(measured, body, view) -> None:
     frame = replace(measured.contents().frames[0], person=None, silhouette=None)
-    bare = draw_frame(replace(frame, body=None), [], view, None)
-    with BodyRenderer(view.finer().width, view.finer().height) as renderer:
-        drawn = draw_frame(frame, [body], view, renderer)
+    bare = draw_frame(replace(frame, body=None), [], view)
+    drawn = draw_frame(frame, [body], view)
 
     seen = np.abs(drawn.astype(int) - bare).max(axis=2) > 12
     x, y, z = body.posed_vertices[0].T
@@ -465,8 +463,7 @@ def test_the_body_is_see_through(measured, body) -> None:
     shades = []
     for brightness in (40, 220):
         write_image(frame.picture, np.full((HEIGHT, WIDTH, 3), brightness, np.uint8))
-        with BodyRenderer(2 * WIDTH, 2 * HEIGHT) as renderer:
-            shades.append(draw_frame(frame, [body], view, renderer)[150, 100].astype(int))
+        shades.append(draw_frame(frame, [body], view)[150, 100].astype(int))
 
     assert (shades[1] - shades[0] > 40).all()
     assert (shades[1] - shades[0] < 140).all()
@@ -486,7 +483,7 @@ def test_bones_lie_between_their_points_in_the_colour_of_their_side() -> None:
 def test_the_outline_is_the_contour_of_the_silhouette(measured) -> None:
     view = View(0, 0, WIDTH, HEIGHT, WIDTH, HEIGHT)
     frame = replace(measured.contents().frames[0], person=None, body=None)
-    drawn = draw_frame(frame, [], view, None)
+    drawn = draw_frame(frame, [], view)
 
     changed = np.abs(drawn.astype(int) - WALL).max(axis=2) > 12
     y, x = np.nonzero(changed)
@@ -499,7 +496,7 @@ def test_a_dropped_frame_is_crossed_out_and_pale(measured) -> None:
     view = View(0, 0, WIDTH, HEIGHT, WIDTH, HEIGHT)
     kept = measured.contents().frames[0]
     kept = replace(kept, people=(), person=None, silhouette=None, body=None)
-    dropped = draw_frame(replace(kept, code="blurred"), [], view, None).astype(int)
+    dropped = draw_frame(replace(kept, code="blurred"), [], view).astype(int)
 
     middle, beside = dropped[HEIGHT // 2, WIDTH // 2], dropped[HEIGHT // 2, WIDTH // 4]
     assert middle[0] > middle[1] + 40  # red

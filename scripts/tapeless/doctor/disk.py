@@ -11,12 +11,14 @@ from typing import Any
 
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
-from tapeless.needs import find_needs
+from tapeless.needs import count_gathered, find_needs
 
 _GB = 1e9
 _ASPECT = 9 / 16
 _CLIP_S = 60.0
-"""Length of a video of which nothing is known; to look at each would take too long."""
+_CLIP_BYTES = 120e6
+"""Length and size of a video of which nothing is known; to look at each would take too long. The
+size is a guess, at 2 MB a second."""
 
 # Bytes, measured on real clips with frames of 338 x 600.
 _FRAME_PER_PX = 1.4
@@ -50,8 +52,8 @@ def check_results(situation: Situation) -> Iterator[Finding]:
 def check_disk(situation: Situation) -> Iterator[Finding]:
     """Room for the videos that have no results yet, by a rough estimate."""
     videos = [
-        name
-        for name in situation.videos
+        video
+        for name, video in situation.videos.items()
         if not (situation.results / "videos" / name / "outcome.json").exists()
     ]
     usage = shutil.disk_usage(_existing(situation.results))
@@ -61,7 +63,9 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
     if not situation.videos:
         yield ok("disk space", f"{_amount(usage.free)} free")
         return
-    free, needed = usage.free, estimate_bytes(situation, len(videos))
+    is_disk_of_copies = Path().stat().st_dev == _existing(situation.results).stat().st_dev
+    remote = sum(video.is_on_s3 for video in videos) if is_disk_of_copies else 0
+    free, needed = usage.free, estimate_bytes(situation, len(videos), remote)
     found = f"{_amount(free)} free; about {_amount(needed)} for {len(videos)} videos to measure"
     if free < needed / 2:
         yield failed("disk space", found, "pathvars.results: a larger disk (config/README.md)")
@@ -71,21 +75,25 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
         yield ok("disk space", found)
 
 
-def estimate_bytes(situation: Situation, videos: int) -> float:
+def estimate_bytes(situation: Situation, videos: int, remote: int = 0) -> float:
     """What the results of so many videos will take, to a factor of two.
 
-    That is what is kept of each, and what the jobs hold that are at work at a time.
+    That is what is kept of each, and what the jobs hold that are at work at a time: frames and, of
+    those `remote` among the videos that are on S3, a copy.
     """
     config = situation.config
     kept = _PICTURE_PER_PX / _FRAME_PER_PX + config["keep_frames"]
     kept_bytes = 0.0
+    at_once = situation.at_once or os.cpu_count() or 1
+    copied = min(remote, at_once)
+    if not situation.is_elsewhere:
+        at_once = max(at_once, count_gathered(config, situation.cards))
     for needs in find_needs(config).values():
         kept += needs.kept_pictures
         kept_bytes += needs.kept_bytes
     frames_bytes = estimate_frames_bytes(config)
-    at_once = min(videos, os.cpu_count() or 1)
     kept_of_video = kept * frames_bytes + kept_bytes * _count_frames(config)
-    return videos * kept_of_video + at_once * frames_bytes
+    return videos * kept_of_video + min(videos, at_once) * frames_bytes + copied * _CLIP_BYTES
 
 
 def estimate_frames_bytes(config: Mapping[str, Any]) -> float:

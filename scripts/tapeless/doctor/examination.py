@@ -14,7 +14,7 @@ from tapeless.doctor.containers import check_containers
 from tapeless.doctor.disk import check_disk, check_results, check_videos
 from tapeless.doctor.findings import Finding, Verdict, unknown
 from tapeless.doctor.media import check_media
-from tapeless.doctor.rendering import check_rendering
+from tapeless.doctor.opengl import check_opengl
 from tapeless.doctor.situation import Situation
 from tapeless.doctor.software import check_packages, check_profile, check_python, check_snakemake
 from tapeless.doctor.weights import check_weights
@@ -36,7 +36,7 @@ CHECKS = (
     Check("Snakemake", check_snakemake),
     Check("profile", check_profile),
     Check("ffmpeg", check_media, limit_s=60.0),
-    Check("off-screen OpenGL", check_rendering),
+    Check("OpenGL", check_opengl),
     Check("body model", check_body_model),
     Check("PyTorch on CUDA", check_torch),
     Check("graphics cards", check_cards),

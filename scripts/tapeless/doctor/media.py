@@ -26,6 +26,10 @@ DECODERS = {
 }
 """What cameras, phones and browsers write, and ffmpeg's decoders for it; any one will do."""
 
+_OPEN = (
+    "bwrap is not installed, or may make no namespaces here: ffmpeg has limits of memory and time, "
+    "but could use the network if a hostile video took it over"
+)
 _INSTALL = "sudo apt-get install ffmpeg"
 _VERSION = re.compile(r"version n?(\d+)\.(\d+)")
 _QUIET = ["-hide_banner", "-nostdin", "-v", "error"]
@@ -86,10 +90,21 @@ def _check_confinement() -> Finding:
     except MachineFault as error:
         return failed("confinement", str(error), "sudo apt-get install util-linux")
     if found.bubblewrap is None:
-        without = "bwrap is not installed, or may make no namespaces here: ffmpeg has limits of "
-        without += "memory and time, but could use the network if a hostile video took it over"
-        return unknown("confinement", without, "sudo apt-get install bubblewrap; docs/security.md")
+        return unknown("confinement", _OPEN, "sudo apt-get install bubblewrap; docs/security.md")
     return ok("confinement", f"ffmpeg runs in {found.bubblewrap}")
+
+
+def warn_of_open_ffmpeg(situation: Situation) -> str | None:
+    """What a run says before it opens videos with an ffmpeg that is not shut in; None if it is,
+    or where that cannot be told from here.
+
+    Raises:
+        MachineFault: if no video can be opened at all.
+    """
+    needs = situation.needs.get("sample_frames")
+    if needs is None or needs.program or situation.veil or find_confinement().bubblewrap:
+        return None
+    return f"{_OPEN}. docs/security.md says what helps"
 
 
 def _check_cuda() -> Finding:

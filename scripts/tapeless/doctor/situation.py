@@ -13,6 +13,7 @@ from tapeless.configuration import Schema, find_config_faults, find_faults, with
 from tapeless.containers.images import locate_images
 from tapeless.doctor.findings import Finding, failed
 from tapeless.needs import Needs, find_needs
+from tapeless.own_tables import read_table
 from tapeless.videosheet import Video, read_videos
 
 USUAL_CONFIG = Path("config/config.yaml")
@@ -34,6 +35,9 @@ class Situation:
         has_own_environments: whether Snakemake makes the environments of the jobs (--use-conda).
         is_elsewhere: whether jobs run on other machines than this one.
         recalls: whether jobs of any rule sample frames again that were forgotten.
+        at_once: so many jobs are at work at a time, at most; None for as many as this machine has
+            cores.
+        cards: so many graphics cards of this machine jobs may take at a time.
     """
 
     config: Mapping[str, Any]
@@ -45,6 +49,8 @@ class Situation:
     has_own_environments: bool = False
     is_elsewhere: bool = False
     recalls: bool = False
+    at_once: int | None = None
+    cards: int = 1
 
     def runs(self, *rules: str) -> bool:
         """Whether one of these rules has a job to run."""
@@ -135,9 +141,7 @@ def _read_mapping(path: Path) -> Mapping[str, Any]:
 
 
 def _read_schema(project: Path, name: str) -> Schema:
-    path = project / "schemas" / f"{name}.schema.yaml"
-    schema: Schema = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return schema
+    return read_table(project / "schemas" / f"{name}.schema.yaml")
 
 
 def _explain(error: Exception) -> str:

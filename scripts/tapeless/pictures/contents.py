@@ -6,6 +6,7 @@ import csv
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from tapeless.bodies import Body
 from tapeless.keypoints import POSE_SUFFIX, Person, read_people, read_person
-from tapeless.outcomes import REJECTION_CODES, Outcome
+from tapeless.outcomes import REJECTION_CODES, Outcome, check_stage, read_sealed
 from tapeless.people import MAIN_PERSON, people_of
 from tapeless.volume import signed_volume
 
@@ -99,8 +100,15 @@ class Contents:
 
 
 def read_contents(inputs: SheetInputs) -> list[Contents]:
-    """Reads what the sheet of a video shows of each person, whichever stage rejected them."""
-    verdict = json.loads(inputs.outcome.read_text(encoding="utf-8"))
+    """Reads what the sheet of a video shows of each person, whichever stage rejected them.
+
+    Raises:
+        DamagedStageError, DamagedFileError: if something is not as it was written.
+    """
+    whole = (inputs.pictures, inputs.pose, inputs.keypoints, inputs.silhouettes, inputs.bodies)
+    for stage in whole:
+        check_stage(stage)
+    verdict = json.loads(read_sealed(inputs.outcome))
     are_apart = people_of(inputs.keypoints) != {MAIN_PERSON: inputs.keypoints}
     return [
         _read_person(_inputs_of_person(inputs, person["person"]), verdict | person, are_apart)
@@ -157,12 +165,11 @@ def _facts(verdict: Mapping[str, Any], bodies: Sequence[Body]) -> Iterator[tuple
 
 
 def _numbers(statistics: Path, person: int) -> Iterator[Number]:
-    with statistics.open(encoding="utf-8", newline="") as file:
-        for row in csv.DictReader(file):
-            if row["person"] != str(person) or not row["50%"]:
-                continue
-            median, low, high = (float(row[column]) for column in ("50%", "low", "high"))
-            yield Number(row["measurement"], row["unit"], median, low, high)
+    for row in csv.DictReader(StringIO(read_sealed(statistics), newline="")):
+        if row["person"] != str(person) or not row["50%"]:
+            continue
+        median, low, high = (float(row[column]) for column in ("50%", "low", "high"))
+        yield Number(row["measurement"], row["unit"], median, low, high)
 
 
 def _frames(inputs: SheetInputs, person: int, bodies: Sequence[Body]) -> list[SheetFrame]:

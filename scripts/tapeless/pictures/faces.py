@@ -1,4 +1,4 @@
-"""Finding every face in a video's frames, also of people whom no pose detector found."""
+"""Finding every face near the people in a video's frames, also of whom no pose detector found."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ import numpy as np
 from tapeless.blazepose import BlazePose, Region, native_stderr_logged
 from tapeless.keypoints import Person
 from tapeless.pictures.heads import Head, Picture, head_of
+from tapeless.pictures.surroundings import Part
 from tapeless.pose.mediapipe import to_body_25
 
-_SMALLEST_TILE_PX = 240
+_SMALLEST_TILE_PX = 320
+"""Faces are found from 20 px of width on, next to somebody who fills a picture of 600 px: there
+begins what EN 62676-4 holds to be enough to recognise somebody known (125 px/m)."""
 _TILE_STEP = 0.75
 _TILE_SIZES = (1.0, 0.9, 0.8)
 """How large the tiles are in one frame, the next and the one after, of their usual size."""
@@ -36,6 +39,8 @@ _BODY = ("RShoulder", "LShoulder", "RHip", "LHip", "RKnee", "LKnee", "RAnkle", "
          "RBigToe", "LBigToe", "RHeel", "LHeel")  # fmt: skip
 _FACE_SIZES = (0.6, 1.1)
 """Size of a child's or a nearer person's head, of the head of the person behind it."""
+_LEAST_BODY = 3
+"""Of fewer points of a body there is no outline, and its size is no more than guessed."""
 
 _SMALLEST_PATCH_PX = 4
 _SMALL_HEAD = 0.05
@@ -60,7 +65,7 @@ class FaceFinder:
                 for model, confidence in _CONFIDENCE.items()
             }
             self._people = BlazePose()
-            self.find(np.zeros((64, 64, 3), np.uint8))
+            self.find(np.zeros((64, 64, 3), np.uint8), [Part(0, 0, 64, 64)])
 
     def __enter__(self) -> FaceFinder:
         return self
@@ -70,24 +75,35 @@ class FaceFinder:
             detector.close()
         self._people.close()
 
-    def find(self, picture: Picture, people: Sequence[Person] = (), number: int = 0) -> list[Head]:
-        """The heads of everybody in an RGB picture (H, W, 3) but `people`, some found twice.
+    def find(
+        self,
+        picture: Picture,
+        parts: Iterable[Part],
+        people: Sequence[Person] = (),
+        number: int = 0,
+    ) -> list[Head]:
+        """The heads of everybody in parts of an RGB picture (H, W, 3) but `people`, some twice.
 
-        The detectors shrink what they are given to 128 or 224 px, in which somebody far away is
-        nothing: so overlapping tiles of a half, a quarter ... of the picture are searched, too.
-        Whether a bystander is found depends on how the tiles happen to lie, and somebody who
+        And faces that fill the picture, wherever they are.
+
+        The detectors shrink what they are given to 128 or 224 px, in which the face of somebody far
+        away is nothing: so overlapping tiles of a half, a quarter ... of a part are searched for
+        faces, too. Whether one is found depends on how the tiles happen to lie, and somebody who
         stands still would be missed in every frame: so tiles differ with the frame's `number`.
         """
-        height, width = picture.shape[:2]
         heads = self._find_faces(_SHORT_RANGE, picture, 0, 0)
         regions: list[Region] = []
-        for left, top, side in _tiles(width, height, number):
-            tile = np.ascontiguousarray(picture[top : top + side, left : left + side])
-            heads += self._find_faces(_FULL_RANGE, tile, left, top)
+        for part in parts:
+            whole = np.ascontiguousarray(picture[part.top : part.bottom, part.left : part.right])
             regions += [
-                replace(region, x=region.x + left, y=region.y + top)
-                for region in self._people.detect(tile)
+                replace(region, x=region.x + part.left, y=region.y + part.top)
+                for region in self._people.detect(whole)
             ]
+            for tile in _tiles(part, number):
+                piece = np.ascontiguousarray(
+                    picture[tile.top : tile.bottom, tile.left : tile.right]
+                )
+                heads += self._find_faces(_FULL_RANGE, piece, tile.left, tile.top)
         return heads + self._find_people(picture, regions, people)
 
     def _find_faces(self, model: int, tile: Picture, left: int, top: int) -> list[Head]:
@@ -215,20 +231,25 @@ def find_heads(
 def _is_body_part(face: Head, person: Person) -> bool:
     """Whether a "face" is a bare chest or a foot: on the body of somebody whose own face is seen.
 
-    Unless its size is that of a face there, which may be a child who stands in front.
+    Or all of a small person, taken for one face. Unless its size is that of a face there, which may
+    be a child who stands in front. Of whom little more than the face was found, nobody knows what
+    size that is.
     """
     own = head_of(person)
     if own is None or not len(person.found("Nose", "REye", "LEye")):
         return False
+    if len(person.found(*_BODY)) < _LEAST_BODY:
+        return False
     smallest, largest = _FACE_SIZES
-    near_body = _depth_in(person, face.x, face.y) > -own.across / 2
-    return near_body and not smallest <= face.along / own.along <= largest
+    is_near_body = _depth_in(person, face.x, face.y) > -own.across / 2
+    is_of_a_face = smallest <= face.along / own.along <= largest
+    return (is_near_body or own.holds(face.x, face.y)) and not is_of_a_face
 
 
 def _depth_in(person: Person, x: float, y: float) -> float:
     """How deep inside the outline of a person's body a place is, px; below 0 if it is outside."""
     body = person.found(*_BODY)
-    if len(body) < 3:
+    if len(body) < _LEAST_BODY:
         return -np.inf
     outline = cv2.convexHull(body.astype(np.float32))
     return float(cv2.pointPolygonTest(outline, (x, y), measureDist=True))
@@ -247,15 +268,16 @@ def _box(head: Head, picture: Picture, grown: float) -> tuple[int, int, int, int
     return left, top, right, bottom
 
 
-def _tiles(width: int, height: int, number: int) -> Iterator[tuple[int, int, int]]:
-    """Squares (left, top, side) at sides of the whole, a half, a quarter ... of the picture."""
-    whole = max(width, height)
-    side = whole
+def _tiles(part: Part, number: int) -> Iterator[Part]:
+    """Squares at sides of the whole, a half, a quarter ... of a part, as far as they lie in it."""
+    width, height = part.right - part.left, part.bottom - part.top
+    whole = side = max(width, height)
     while True:
         size = side if side == whole else round(side * _TILE_SIZES[number % len(_TILE_SIZES)])
         for top in _starts(height, size):
             for left in _starts(width, size):
-                yield left, top, size
+                right, bottom = min(left + size, width), min(top + size, height)
+                yield Part(part.left + left, part.top + top, part.left + right, part.top + bottom)
         if side <= _SMALLEST_TILE_PX:
             return
         side = -(-side // 2)

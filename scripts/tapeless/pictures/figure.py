@@ -12,13 +12,14 @@ from scipy.spatial import ConvexHull
 
 from tapeless.bodies import Body
 from tapeless.pictures.lettering import MUTED, PAPER, RULE, Colour, font
-from tapeless.pictures.overlay import FINENESS, draw_line, lay_over
+from tapeless.pictures.overlay import draw_line, lay_over
 from tapeless.pictures.rendering import BodyRenderer
 
 Floats = npt.NDArray[np.floating]
 
 TAPE: Colour = (196, 61, 74)
 
+_FINENESS = 4  # more than over frames: on white paper, every step of an edge shows
 _TILT = np.radians(7)
 _SIDEWAYS = np.radians(-90)
 _GAP_M = 0.18
@@ -61,20 +62,20 @@ def draw_figure(body: Body, tapes: Mapping[str, Floats], size: tuple[int, int]) 
     scale = min((width - _LABEL_WIDTH_PX) / wide, (height - 8) / tall)
     room = round(scale * wide) + 4
     faces = np.concatenate([body.faces, body.faces + len(body.vertices)])
-    with BodyRenderer(FINENESS * room, FINENESS * height) as renderer:
-        layer = renderer.seen_from_afar(points - middle, faces, FINENESS * scale)
+    renderer = BodyRenderer(_FINENESS * room, _FINENESS * height)
+    layer = renderer.seen_from_afar(points - middle, faces, _FINENESS * scale)
 
     def to_layer(seen: Floats) -> Floats:
         flat = (seen - middle)[:, :2] * [scale, -scale] + [room / 2, height / 2]
-        return np.asarray(FINENESS * flat)
+        return np.asarray(_FINENESS * flat)
 
     ends = {}
     for name, tape in tapes.items():
         hull = tape[ConvexHull(tape[:, [0, 2]]).vertices]
         for stand in (front, side):
             seen = to_layer(_nearer_half(stand.place(hull)))
-            draw_line(layer, seen, TAPE, 2 * FINENESS)
-            ends[name] = seen[-1] / FINENESS
+            draw_line(layer, seen, TAPE, 2 * _FINENESS)
+            ends[name] = seen[-1] / _FINENESS
     picture = np.empty((height, width, 3), np.uint8)
     picture[:] = PAPER
     picture[:, :room] = lay_over(picture[:, :room], layer)

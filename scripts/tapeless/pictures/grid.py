@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 
 import numpy as np
@@ -105,24 +104,14 @@ def draw_grid(contents: Contents, width: int) -> Image.Image:
     grid = arrange(len(contents.frames), part[2] / part[3], width)
     view = View(*part, grid.width, grid.height)
     cells = []
-    with ExitStack() as stack:
-        renderer = None
-        if any(frame.body is not None for frame in contents.frames):
-            fine = view.finer()
-            renderer = stack.enter_context(BodyRenderer(fine.width, fine.height))
-        for frame in contents.frames:
-            picture = draw_frame(frame, contents.bodies, view, renderer)
-            cells.append(_captioned(picture, frame))
+    for frame in contents.frames:
+        picture = draw_frame(frame, contents.bodies, view)
+        cells.append(_captioned(picture, frame))
     return _stacked(cells, grid, width)
 
 
-def draw_frame(
-    frame: SheetFrame, bodies: Sequence[Body], view: View, renderer: BodyRenderer | None
-) -> Picture:
-    """A frame's picture with what was found in it; a dropped one is faded and crossed out.
-
-    The renderer has the size of `view.finer()`.
-    """
+def draw_frame(frame: SheetFrame, bodies: Sequence[Body], view: View) -> Picture:
+    """A frame's picture with what was found in it; a dropped one is faded and crossed out."""
     picture = view.part_of(read_rgb(frame.picture))
     layer = view.finer().blank()
     if frame.code is not None:
@@ -131,8 +120,8 @@ def draw_frame(
             draw_skeleton(layer, person, view.finer(), SOMEBODY)
         picture = lay_over(picture, layer)
         return lay_over(picture, _cross(view.finer()), _CROSS_OPACITY)
-    if frame.body is not None and renderer is not None:
-        body = _seen_body(frame.name, bodies[frame.body], view.finer(), renderer)
+    if frame.body is not None:
+        body = _seen_body(frame.name, bodies[frame.body], view.finer())
         if body is not None:
             picture = lay_over(picture, body, _BODY_OPACITY)
     if frame.silhouette is not None:
@@ -142,13 +131,13 @@ def draw_frame(
     return lay_over(picture, layer)
 
 
-def _seen_body(name: str, body: Body, view: View, renderer: BodyRenderer) -> Layer | None:
+def _seen_body(name: str, body: Body, view: View) -> Layer | None:
     if not len(body.posed_vertices):
         return None
     number = body.frames.tolist().index(name)
     focal = float(body.camera_focal_px[number])
     center = view.place(body.camera_center_px[number].astype(float)[None])[0]
-    return renderer.seen_by_camera(
+    return BodyRenderer(view.width, view.height).seen_by_camera(
         body.posed_vertices[number],
         body.faces,
         (focal * view.scale[0], focal * view.scale[1]),

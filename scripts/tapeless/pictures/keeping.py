@@ -1,4 +1,4 @@
-"""The pictures of a video that are kept: every sampled frame, with faces hidden."""
+"""The pictures of a video that are kept: every sampled frame, with nobody to recognise in it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ from tapeless.keypoints import Person, frame_names, read_poses
 from tapeless.logs import progress
 from tapeless.outcomes import Outcome
 from tapeless.pictures.faces import FaceFinder, Sighting, find_heads, lasting
-from tapeless.pictures.heads import head_of, hide
+from tapeless.pictures.heads import Head, head_of, hide
+from tapeless.pictures.surroundings import coarsen_surroundings, sharp_parts
 
 log = logging.getLogger(__name__)
 
@@ -31,35 +32,38 @@ def keep_pictures(
 ) -> Mapping[str, int]:
     """Writes `pictures/<frame>.jpg` for every frame, and returns how many.
 
-    Faces are hidden beyond recognition unless `blur_faces` is false. The pose files are not needed
-    when the pose stage rejected the video: nobody was found then, but there may still be faces.
+    Unless `blur_faces` is false, only the people whom the pose detector found stay sharp, with all
+    faces near them hidden beyond recognition; what surrounds them keeps no more than its colours.
+    The pose files are not needed when the pose stage rejected the video, as nobody was found then.
     """
     names = frame_names(frames)
     people: Mapping[str, list[Person]] = {}
     if Outcome.read(pose).is_ok:
         people = read_poses(pose, names)
     seen = _search(frames, names, people, threads) if blur_faces else {}
-    in_others = lasting({name: both.found for name, both in seen.items()})
+    bystanders = lasting({name: heads.of_bystanders for name, heads in seen.items()})
     for number, name in enumerate(names):
         picture = read_rgb(frames / f"{name}.png")
         if blur_faces:
-            here = [face.head for face in seen[name].found]
-            others = [face for other in names if other != name for face in in_others[other]]
+            others = [face for other in names if other != name for face in bystanders[other]]
             near = names[max(0, number - _NEAR_FRAMES) : number + _NEAR_FRAMES + 1]
             others += [head for other in near if other != name for head in seen[other].posed]
-            picture = hide(picture, find_heads(picture, people.get(name, []), here, others))
+            heads = find_heads(picture, people.get(name, []), seen[name].found, others)
+            picture = hide(coarsen_surroundings(picture, people.get(name, [])), heads)
         Image.fromarray(picture).save(pictures / f"{name}.jpg", quality=_JPEG_QUALITY)
     log.info("kept %d pictures", len(names))
     return {"pictures": len(names)}
 
 
 class _Seen(NamedTuple):
-    """The heads in one frame: those found by looking, and those of whom the pose detector found.
+    """The heads in one frame: those found by looking, those of them that are of bystanders whom the
+    pose detector did not find, and those of whom it found.
 
     Somebody whom it loses in the next frame still has a head there.
     """
 
-    found: list[Sighting]
+    found: list[Head]
+    of_bystanders: list[Sighting]
     posed: list[Sighting]
 
 
@@ -75,11 +79,13 @@ def _search(
         here = people.get(name, [])
         finder = idle.get()
         try:
-            heads = finder.find(picture, here, number)
+            parts = sharp_parts(here, *picture.shape[:2])
+            heads = finder.find(picture, parts, here, number)
         finally:
             idle.put(finder)
         posed = [head for head in map(head_of, here) if head is not None]
-        return _Seen(*([Sighting.of(picture, h) for h in each] for each in (heads, posed)))
+        others = [head for head in heads if not any(own.holds(head.x, head.y) for own in posed)]
+        return _Seen(heads, *([Sighting.of(picture, h) for h in each] for each in (others, posed)))
 
     with ExitStack() as stack:
         for _ in range(threads):

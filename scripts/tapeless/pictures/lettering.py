@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import unicodedata
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
-import matplotlib
-from matplotlib.ft2font import FT2Font
 from PIL import ImageFont
 
 Colour = tuple[int, int, int]
@@ -19,7 +18,6 @@ RULE: Colour = (217, 222, 227)
 GOOD: Colour = (31, 122, 92)
 BAD: Colour = (179, 57, 47)
 
-_FONTS = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
 _ELLIPSIS = "…"
 
 
@@ -27,7 +25,7 @@ _ELLIPSIS = "…"
 def font(size: int, *, bold: bool = False, mono: bool = False) -> ImageFont.FreeTypeFont:
     """DejaVu at a size in px; the same glyphs at the same places on every machine."""
     name = f"DejaVuSans{'Mono' if mono else ''}{'-Bold' if bold else ''}.ttf"
-    return ImageFont.truetype(_FONTS / name, size, layout_engine=ImageFont.Layout.BASIC)
+    return ImageFont.truetype(_fonts() / name, size, layout_engine=ImageFont.Layout.BASIC)
 
 
 def printable(text: str) -> str:
@@ -70,10 +68,23 @@ def _fitting(text: str, face: ImageFont.FreeTypeFont, width: float) -> int:
 
 
 @cache
+def _fonts() -> Path:
+    """The folder of matplotlib's fonts, without loading it, which takes longer than the writing."""
+    found = find_spec("matplotlib")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("No module named 'matplotlib'")
+    return Path(found.origin).with_name("mpl-data") / "fonts" / "ttf"
+
+
+@cache
 def _glyphs() -> frozenset[int]:
-    return frozenset(FT2Font(str(_FONTS / "DejaVuSans.ttf")).get_charmap())
+    from matplotlib.ft2font import FT2Font  # here, as most texts are plain ASCII
+
+    return frozenset(FT2Font(str(_fonts() / "DejaVuSans.ttf")).get_charmap())
 
 
 def _is_visible(character: str) -> bool:
+    if character.isascii():
+        return character.isprintable()
     hidden = unicodedata.category(character) in {"Cc", "Cf", "Cn", "Co", "Cs", "Zl", "Zp"}
     return not hidden and ord(character) in _glyphs()

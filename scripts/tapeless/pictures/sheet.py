@@ -19,6 +19,8 @@ WIDTH_PX = 1800
 _MARGIN_PX = 48
 _GAP_PX = 20
 _BETWEEN_PEOPLE_PX = 16
+_PACKED = 4
+"""How tightly, of 9: the usual 6 takes more than twice the time, and saves a sixteenth."""
 
 
 def draw_sheet(people: Sequence[Contents], path: Path) -> None:
@@ -35,7 +37,7 @@ def draw_sheet(people: Sequence[Contents], path: Path) -> None:
     for block in blocks:
         sheet.paste(block, (_MARGIN_PX, top))
         top += block.height + _GAP_PX
-    sheet.save(path)
+    sheet.save(path, compress_level=_PACKED)
     log.info("drew %d people on a sheet of %d x %d px", len(people), *sheet.size)
 
 
