@@ -1,5 +1,5 @@
+from tapeless.hiding import hide_secrets
 from tapeless.needs import describe_needs, find_needs
-from tapeless.provenance import hide_secrets
 
 
 rule collect_reports:
@@ -40,8 +40,10 @@ rule collect_reports:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        sources=sources_of("collect_reports.py"),
-        custom=config["measurements"]["custom"],
+        settled={
+            "sources": sources_of("collect_reports.py"),
+            "custom": config["measurements"]["custom"],
+        },
     message:
         "Collecting the reports of all videos"
     script:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tapeless.checks import FINDING_COLUMNS, read_checks
 from tapeless.logs import job_log
+from tapeless.outcomes import read_each
 from tapeless.writing import write_table
 
 if TYPE_CHECKING:
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 def main(checks: Mapping[str, Path], table: Path) -> None:
     """Collects the checks of all videos, by their ids."""
+    paths = dict(sorted(checks.items()))
     rows = [
         {"video": video, **asdict(finding)}
-        for video, path in sorted(checks.items())
-        for finding in read_checks(path)
+        for video, findings in zip(paths, read_each(read_checks, paths.values()), strict=True)
+        for finding in findings
     ]
     write_table(table, ("video", *FINDING_COLUMNS), rows)
 

@@ -12,18 +12,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tapeless.beside import working_beside
 from tapeless.cohort import (
     REPEATABILITY_COLUMNS,
     group_by_subject,
-    repeatability_row,
+    repeatability_rows,
     subject_columns,
     subject_row,
 )
 from tapeless.logs import job_log
 from tapeless.measurements import load_table
-from tapeless.reports import measurement_rows, read_results, summary_columns, summary_row
+from tapeless.reports import measurement_rows, read_all_results, summary_columns, summary_row
 from tapeless.statistics import STATISTICS_COLUMNS
-from tapeless.writing import write_table
+from tapeless.writing import write_rows, write_table
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
@@ -44,22 +45,20 @@ def main(
     `statistics` and `verdicts` are in the same order of videos; `custom` are the user's own
     measurements.
     """
-    results = [
-        result
-        for verdict_file, statistics_file in zip(verdicts, statistics, strict=True)
-        for result in read_results(verdict_file, statistics_file)
-    ]
-    results.sort(key=lambda result: (result.video, result.person))
+    results = read_all_results(verdicts, statistics)
     names = {name for result in results for name in result.statistics}
     records = load_table(custom=custom).present(lambda record: record.name in names)
-    write_table(summary, summary_columns(records), (summary_row(r, records) for r in results))
-    rows = (row for result in results for row in measurement_rows(result, records))
-    write_table(measurements, STATISTICS_COLUMNS, rows)
-    groups = group_by_subject(results)
-    people = (subject_row(subject, videos, records) for subject, videos in groups.items())
-    write_table(subjects, subject_columns(records), people)
-    repeated = (repeatability_row(record, results) for record in records)
-    write_table(repeatability, REPEATABILITY_COLUMNS, repeated)
+
+    def compare_people() -> None:
+        groups = group_by_subject(results)
+        people = (subject_row(subject, videos, records) for subject, videos in groups.items())
+        write_table(subjects, subject_columns(records), people)
+        write_table(repeatability, REPEATABILITY_COLUMNS, repeatability_rows(records, results))
+
+    with working_beside(compare_people):
+        write_rows(summary, summary_columns(records), (summary_row(r, records) for r in results))
+        rows = (row for result in results for row in measurement_rows(result, records))
+        write_rows(measurements, STATISTICS_COLUMNS, rows)
 
 
 if __name__ == "__main__":
@@ -71,5 +70,5 @@ if __name__ == "__main__":
             measurements=Path(snakemake.output.measurements),
             subjects=Path(snakemake.output.subjects),
             repeatability=Path(snakemake.output.repeatability),
-            custom=snakemake.params.custom,
+            custom=snakemake.params.settled["custom"],
         )

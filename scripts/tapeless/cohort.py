@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from statistics import fmean
-from typing import Any
+from typing import Any, NamedTuple
 
 from tapeless.bodies import SCALES
 from tapeless.combination import (
@@ -19,7 +19,7 @@ from tapeless.combination import (
 from tapeless.measurements import MAIN, Measurement
 from tapeless.norms import Given, find_norm
 from tapeless.repeatability import Repeated, analyse, are_sexes_known
-from tapeless.reports import PersonResult, Statistic, rounded
+from tapeless.reports import PersonResult, Statistic
 
 SUBJECT_COLUMNS = ("subject", "videos", "videos_measured", "scale")
 """What `subjects.csv` says of a subject before their measurements; `flags` follow them."""
@@ -87,10 +87,10 @@ def subject_row(
     }
     for record, combined in _combine(measured, measurements):
         name = record.report_column
-        row[name] = rounded(combined.value, record)
-        row[f"{name}_low"] = rounded(combined.low, record)
-        row[f"{name}_high"] = rounded(combined.high, record)
-        row[f"{name}_sd"] = rounded(combined.sd, record, more=1)
+        row[name] = _rounded(combined.value, record)
+        row[f"{name}_low"] = _rounded(combined.low, record)
+        row[f"{name}_high"] = _rounded(combined.high, record)
+        row[f"{name}_sd"] = _rounded(combined.sd, record, more=1)
     flags = [f"{name}={VIDEOS_DISAGREE}" for name in _disagreeing(measured, measurements)]
     return row | {"flags": ";".join([*flags, *_usual_flags(measured or results, measurements)])}
 
@@ -152,12 +152,25 @@ def _video_values(record: Measurement, results: Iterable[PersonResult]) -> list[
 
 def _statistics_of(measurement: str, results: Iterable[PersonResult]) -> list[Statistic]:
     """A measurement's statistics of those results that have a value of it."""
-    found = [result.statistics.get(measurement) for result in results]
-    return [statistic for statistic in found if statistic is not None and statistic.estimates]
+    return [
+        statistic
+        for result in results
+        if (statistic := result.statistics.get(measurement)) is not None and statistic.estimates
+    ]
 
 
-def repeatability_row(record: Measurement, results: Sequence[PersonResult]) -> dict[str, Any]:
-    """The row of one measurement in `repeatability.csv`.
+class _Person(NamedTuple):
+    """Somebody's videos, and what is told of them: the same whatever is compared."""
+
+    videos: Sequence[PersonResult]
+    sex: str | None
+    taken_out: Sequence[float]
+
+
+def repeatability_rows(
+    measurements: Iterable[Measurement], results: Sequence[PersonResult]
+) -> Iterator[dict[str, Any]]:
+    """The rows of `repeatability.csv`, one per measurement.
 
     Whoever has no subject in the sheet counts as a person of their own. Once the height of anybody
     was given, people are compared beyond what their heights explain, and so are the adults of the
@@ -165,24 +178,32 @@ def repeatability_row(record: Measurement, results: Sequence[PersonResult]) -> d
     of anybody was given.
     """
     given = _given_of_anybody(results)
-    people = [
-        person
-        for videos in _by_person(results)
-        if (person := _repeated(record, videos, _TAKEN_OUT[given])) is not None
+    people = list(_people(results, _TAKEN_OUT[given]))
+    for record in measurements:
+        yield _repeatability_row(record, people, given)
+
+
+def _repeatability_row(
+    record: Measurement, people: Iterable[_Person], given: Given
+) -> dict[str, Any]:
+    repeated = [
+        Repeated(values, person.sex, person.taken_out)
+        for person in people
+        if (values := _medians(record.name, person.videos))
     ]
-    sex = ("sex",) if people and are_sexes_known(people) else ()
+    sex = ("sex",) if repeated and are_sexes_known(repeated) else ()
     norm = find_norm(record.name)
     population_sd = norm.sd_to_judge_by(given) if norm else None
     if population_sd is not None:
         population_sd *= record.unit.factor
-    found: Mapping[str, Any] = asdict(analyse(people, population_sd))
+    found: Mapping[str, Any] = asdict(analyse(repeated, population_sd))
     return {
         **found,
         "measurement": record.name,
         "unit": record.unit.report,
         "taken_out": ";".join((*sex, *_TAKEN_OUT[given])),
-        "mean": rounded(found["mean"], record),
-        **{name: rounded(found[name], record, more=1) for name in _SDS},
+        "mean": _rounded(found["mean"], record),
+        **{name: _rounded(found[name], record, more=1) for name in _SDS},
         **{name: None if found[name] is None else round(found[name], 3) for name in _RATIOS},
     }
 
@@ -196,24 +217,23 @@ def _given_of_anybody(results: Iterable[PersonResult]) -> Given:
     return "nothing"
 
 
-def _by_person(results: Iterable[PersonResult]) -> Iterable[list[PersonResult]]:
+def _people(results: Iterable[PersonResult], taken_out: Sequence[str]) -> Iterator[_Person]:
+    """Everybody of whom all is known that is to be taken out."""
     people: dict[object, list[PersonResult]] = {}
     for result in results:
         people.setdefault(result.subject or (result.video, result.person), []).append(result)
-    return people.values()
-
-
-def _repeated(
-    record: Measurement, videos: Sequence[PersonResult], taken_out: Iterable[str]
-) -> Repeated | None:
-    """What a person's videos say; None without the measurement, or what is to be taken out."""
-    values = _medians(record.name, videos)
-    given = [_medians(name, videos) for name in taken_out]
-    if not values or not all(given):
-        return None
-    sexes = {video.sex for video in videos}
-    return Repeated(values, sexes.pop() if len(sexes) == 1 else None, [fmean(g) for g in given])
+    for videos in people.values():
+        known = [medians for name in taken_out if (medians := _medians(name, videos))]
+        if len(known) == len(taken_out):
+            sexes = {video.sex for video in videos}
+            sex = sexes.pop() if len(sexes) == 1 else None
+            yield _Person(videos, sex, [fmean(medians) for medians in known])
 
 
 def _medians(measurement: str, results: Iterable[PersonResult]) -> list[float]:
     return [statistic.median for statistic in _statistics_of(measurement, results)]
+
+
+def _rounded(value: float | None, record: Measurement, *, more: int = 0) -> float | None:
+    """A value in the unit of the reports, to the decimals of the reports and some `more`."""
+    return None if value is None else round(value, record.unit.decimals + more)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import mul
+from typing import NamedTuple
 
 from scipy.special import chdtrc, ndtri, stdtrit
 
@@ -25,8 +26,7 @@ mass by somewhat more of itself; the same stature is told or seen to 0.5 cm or s
 _NORMAL = float(ndtri((1 + CONFIDENCE) / 2))
 
 
-@dataclass(frozen=True)
-class VideoValue:
+class VideoValue(NamedTuple):
     """What one video says of a measurement: its median, its 95 % interval, in any one unit.
 
     `common_relative_sd` is the part of its uncertainty, relative to the value, that is common to
@@ -37,16 +37,6 @@ class VideoValue:
     low: float
     high: float
     common_relative_sd: float
-
-    @property
-    def log_sd(self) -> float:
-        """The standard deviation of a normal error of the logarithm with the same interval."""
-        return math.log(self.high / self.low) / (2 * _NORMAL)
-
-    @property
-    def common_log_sd(self) -> float:
-        """The part of it that is common to all estimates of the video."""
-        return min(self.common_relative_sd, self.log_sd)
 
 
 @dataclass(frozen=True)
@@ -91,8 +81,7 @@ def combine(videos: Sequence[VideoValue]) -> Combined:
     _check(videos)
     count = len(videos)
     x = [math.log(video.value) for video in videos]
-    s = [video.log_sd for video in videos]
-    c = [video.common_log_sd for video in videos]
+    s, c = _log_sds(videos)
     weights = _weights(s)
     mean = _dot(weights, x)
     own = [sd**2 - common**2 for sd, common in zip(s, c, strict=True)]
@@ -140,10 +129,10 @@ def videos_disagree(
     if len(videos) < 2:
         return False
     x = [math.log(video.value) for video in videos]
-    shared = [video.common_log_sd if is_scale_shared else 0.0 for video in videos]
+    s, c = _log_sds(videos)
     variances = [
-        video.log_sd**2 - common**2 + between_videos_sd**2
-        for video, common in zip(videos, shared, strict=True)
+        sd**2 - (common**2 if is_scale_shared else 0.0) + between_videos_sd**2
+        for sd, common in zip(s, c, strict=True)
     ]
     mean = _dot(_weights([math.sqrt(variance) for variance in variances]), x)
     differences = sum((v - mean) ** 2 / d for v, d in zip(x, variances, strict=True))
@@ -153,6 +142,16 @@ def videos_disagree(
 def _check(videos: Sequence[VideoValue]) -> None:
     if not videos or not all(0 < video.low < video.high for video in videos):
         raise ValueError(f"{list(videos)}: allowed are one or more with 0 < low < high")
+
+
+def _log_sds(videos: Sequence[VideoValue]) -> tuple[list[float], list[float]]:
+    """The standard deviations of normal errors of the logarithms with the same intervals.
+
+    And the parts of them that are common to all estimates of a video.
+    """
+    whole = [math.log(video.high / video.low) / (2 * _NORMAL) for video in videos]
+    common = [min(video.common_relative_sd, sd) for video, sd in zip(videos, whole, strict=True)]
+    return whole, common
 
 
 def _weights(sds: Sequence[float]) -> list[float]:

@@ -102,20 +102,25 @@ def analyse(people: Sequence[Repeated], population_sd: float | None) -> Repeatab
         population_sd: of adults of one sex (given the same of everybody), or None if it is not
             known; there is no verdict then.
     """
-    groups = [np.asarray(person.values, dtype=float) for person in people]
-    sizes = np.array([len(group) for group in groups], dtype=float)
+    sizes = np.array([len(person.values) for person in people], dtype=float)
     videos = int(sizes.sum())
     found = Repeatability(
-        people=len(groups),
+        people=len(people),
         videos=videos,
         people_repeated=int((sizes > 1).sum()),
         population_sd=population_sd,
     )
-    if not groups:
+    if not people:
         return found
-    means = np.array([group.mean() for group in groups])
-    squares = sum(float(((g - m) ** 2).sum()) for g, m in zip(groups, means, strict=True))
-    within = squares / (videos - len(groups)) if videos > len(groups) else None
+    # In plain Python: of the few videos of each, numpy would take several times as long.
+    averages = [sum(person.values) / len(person.values) for person in people]
+    squares = sum(
+        (value - average) ** 2
+        for person, average in zip(people, averages, strict=True)
+        for value in person.values
+    )
+    means = np.array(averages)
+    within = squares / (videos - len(people)) if videos > len(people) else None
     found = replace(found, mean=float(means.mean()), within_person_sd=_root(within))
     square, freedom, videos_each = _compare(means, sizes, _fixed(people))
     if freedom < 1:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import csv
+import gc
 import json
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from io import StringIO
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from tapeless.measurements import Measurement
+from tapeless.outcomes import read_each, read_sealed
 from tapeless.people import MAIN_PERSON
-from tapeless.statistics import STATISTICS_COLUMNS
+from tapeless.writing import cell, number_cell, text_cell
 
 VERDICT_COLUMNS = (
     "video",
@@ -52,11 +56,8 @@ class Statistic(NamedTuple):
     flags: str
 
 
-_COUNT = STATISTICS_COLUMNS.index("count")
-_NUMBERS = slice(_COUNT + 1, STATISTICS_COLUMNS.index("common_relative_sd") + 1)
-"""The columns of `statistics.csv` that hold the numbers of `Statistic`."""
-
-_NOT_MEASURED = Statistic._make((0, *[math.nan] * len(STATISTICS_COLUMNS[_NUMBERS]), ""))
+_NUMBERS = Statistic._fields[1:-1]
+_NOT_MEASURED = Statistic._make((0, *[math.nan] * len(_NUMBERS), ""))
 
 
 @dataclass(frozen=True)
@@ -85,9 +86,28 @@ class PersonResult:
         return self.verdict["status"] == "measured"
 
 
-def read_results(verdict: Path, statistics: Path) -> list[PersonResult]:
+def read_all_results(verdicts: Iterable[Path], statistics: Iterable[Path]) -> list[PersonResult]:
+    """The people of all videos, sorted; of each video its `outcome.json` and `statistics.csv`.
+
+    All of it stays to the end, so that Python need not look through it for garbage again and again.
+
+    Raises:
+        DamagedFileError: if files are not as they were written.
+    """
+    gc.disable()
+    try:
+        of_videos = read_each(_read_results, zip(verdicts, statistics, strict=True))
+    finally:
+        gc.freeze()
+        gc.enable()
+    results = (result for of_video in of_videos for result in of_video)
+    return sorted(results, key=lambda result: (result.video, result.person))
+
+
+def _read_results(files: tuple[Path, Path]) -> list[PersonResult]:
     """The people of one video: its final `outcome.json` and `statistics.csv`."""
-    of_video = json.loads(verdict.read_text(encoding="utf-8"))
+    verdict, statistics = files
+    of_video = json.loads(read_sealed(verdict))
     measured = _read_statistics(statistics)
     return [
         PersonResult(
@@ -114,15 +134,19 @@ def _verdict_cells(verdict: Mapping[str, Any]) -> dict[str, Any]:
 
 def _read_statistics(path: Path) -> dict[int, dict[str, Statistic]]:
     found: dict[int, dict[str, Statistic]] = {}
-    person, name = map(STATISTICS_COLUMNS.index, ("person", "measurement"))
-    with path.open(newline="", encoding="utf-8") as stream:
-        rows = csv.reader(stream)
-        next(rows)
-        for row in rows:
-            numbers = [float(cell or math.nan) for cell in row[_NUMBERS]]
-            statistic = Statistic._make((int(row[_COUNT]), *numbers, row[-1]))
-            found.setdefault(int(row[person]), {})[row[name]] = statistic
+    rows = csv.reader(StringIO(read_sealed(path), newline=""))
+    next(rows)
+    for _video, _subject, person, name, _unit, count, *cells, _definition, flags in rows:
+        statistic = Statistic._make((int(count), *_numbers(cells), flags))
+        found.setdefault(int(person), {})[name] = statistic
     return found
+
+
+def _numbers(cells: Sequence[str]) -> list[float]:
+    try:
+        return list(map(float, cells))
+    except ValueError:  # a few rows only have empty cells
+        return [float(number or math.nan) for number in cells]
 
 
 def summary_columns(measurements: Iterable[Measurement]) -> list[str]:
@@ -132,45 +156,43 @@ def summary_columns(measurements: Iterable[Measurement]) -> list[str]:
     return [*VERDICT_COLUMNS, *values, "flags"]
 
 
-def summary_row(result: PersonResult, measurements: Iterable[Measurement]) -> dict[str, Any]:
-    """The row of one person in `summary.csv`, without numbers for one who was rejected.
+def summary_row(result: PersonResult, measurements: Iterable[Measurement]) -> list[str]:
+    """The cells of one person in `summary.csv`, without numbers for one who was rejected.
 
     `measurements` are those of the report, in its order.
     """
-    row = dict(result.verdict)
+    cells = [cell(result.verdict[column]) for column in VERDICT_COLUMNS]
     for record in measurements:
         statistic = result.statistics.get(record.name, _NOT_MEASURED)
-        row[record.report_column] = rounded(statistic.median, record)
-        row[f"{record.report_column}_low"] = rounded(statistic.low, record)
-        row[f"{record.report_column}_high"] = rounded(statistic.high, record)
-    return row
+        shown = (statistic.median, statistic.low, statistic.high)
+        cells += [number_cell(number, record.unit.decimals) for number in shown]
+    return [*cells, text_cell(result.verdict["flags"])]
 
 
 def measurement_rows(
     result: PersonResult, measurements: Iterable[Measurement]
-) -> Iterator[dict[str, Any]]:
-    """The rows of one person in the `measurements.csv` of all videos, one per measurement.
+) -> Iterator[tuple[str, ...]]:
+    """The cells of one person in the `measurements.csv` of all videos, a row per measurement.
 
     What the person lacks has a row with count 0 and no numbers.
     """
     for record in measurements:
         statistic = result.statistics.get(record.name, _NOT_MEASURED)
-        numbers = [round(number, record.unit.decimals) for number in statistic[1:-1]]
-        yield {
-            "video": result.video,
-            "subject": result.subject,
-            "person": result.person,
-            "measurement": record.name,
-            "unit": record.unit.report,
-            "count": statistic.estimates,
-            **dict(zip(STATISTICS_COLUMNS[_NUMBERS], numbers, strict=True)),
-            "std": rounded(statistic.std, record, more=1),
-            "common_relative_sd": round(statistic.common_relative_sd, 4),
-            "definition": record.definition,
-            "flags": statistic.flags,
-        }
+        yield (
+            text_cell(result.video),
+            text_cell(result.subject),
+            str(result.person),
+            text_cell(record.name),
+            text_cell(record.unit.report),
+            str(statistic.estimates),
+            *map(number_cell, statistic[1:-1], _decimals(record.unit.decimals)),
+            text_cell(record.definition),
+            text_cell(statistic.flags),
+        )
 
 
-def rounded(value: float | None, record: Measurement, *, more: int = 0) -> float | None:
-    """A value in the unit of the reports, to the decimals of the reports and some `more`."""
-    return None if value is None else round(value, record.unit.decimals + more)
+@cache
+def _decimals(of_unit: int) -> tuple[int, ...]:
+    """How many decimals each number of a `Statistic` has, in a unit of so many."""
+    others = {"std": of_unit + 1, "common_relative_sd": 4}
+    return tuple(others.get(number, of_unit) for number in _NUMBERS)

@@ -13,13 +13,13 @@ import draw_cohort
 from tapeless.cohort import (
     REPEATABILITY_COLUMNS,
     group_by_subject,
-    repeatability_row,
+    repeatability_rows,
     subject_columns,
     subject_row,
 )
 from tapeless.measurements import load_table
 from tapeless.reports import VERDICT_COLUMNS, PersonResult, Statistic, summary_columns, summary_row
-from tapeless.writing import write_table
+from tapeless.writing import write_rows, write_table
 
 HOSTILE = "<script>alert(1)</script>\"&'{{ 7 * 7 }}"
 USUAL = {"height": 170.0, "chest": 98.0, "waist": 90.0, "hips": 106.0, "mass": 72.0}
@@ -74,11 +74,11 @@ def page(folder: Path, results: list[PersonResult]) -> str:
     records = load_table().measurements
     tables = {name: folder / f"{name}.csv" for name in ("summary", "subjects", "repeatability")}
     rows = (summary_row(found, records) for found in results)
-    write_table(tables["summary"], summary_columns(records), rows)
+    write_rows(tables["summary"], summary_columns(records), rows)
     groups = group_by_subject(results).items()
     subjects = (subject_row(subject, videos, records) for subject, videos in groups)
     write_table(tables["subjects"], subject_columns(records), subjects)
-    repeated = (repeatability_row(record, results) for record in records)
+    repeated = repeatability_rows(records, results)
     write_table(tables["repeatability"], REPEATABILITY_COLUMNS, repeated)
     draw_cohort.main(*tables.values(), folder / "cohort.html")
     return (folder / "cohort.html").read_text(encoding="utf-8")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from measure_norms import FIRST, measure_adults
-from tapeless.cohort import repeatability_row
+from tapeless.cohort import repeatability_rows
 from tapeless.measurements import load_table
 from tapeless.norms import find_norm, load_norms
 from tapeless.repeatability import Repeated, analyse
@@ -191,7 +191,7 @@ def filmed(bodies: list[dict], scale: str, *, sexes_known: bool = True) -> list[
 
 def verdicts(results: list[PersonResult]) -> dict[str, str]:
     records = load_table().measurements
-    return {record.name: repeatability_row(record, results)["verdict"] for record in records}
+    return {row["measurement"]: row["verdict"] for row in repeatability_rows(records, results)}
 
 
 def average(sex: str) -> dict[str, float]:
@@ -247,9 +247,8 @@ def test_people_who_differ_beyond_their_given_heights_pass_but_for_the_height() 
 
     results = filmed(bodies, "known_height")
     found = verdicts(results)
-    waist = repeatability_row(
-        next(record for record in load_table().measurements if record.name == "waist"), results
-    )
+    records = [record for record in load_table().measurements if record.name == "waist"]
+    (waist,) = repeatability_rows(records, results)
 
     assert found["height"] == "cannot_tell"
     assert (found["waist"], found["inside_leg"]) == ("pass", "pass")
