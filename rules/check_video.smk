@@ -5,6 +5,7 @@ rule check_video:
         keypoints_table="<results>/videos/{video}/keypoints.csv",
         silhouettes="<results>/videos/{video}/silhouettes",
         bodies="<results>/videos/{video}/bodies",
+        measurements="<results>/videos/{video}/measurements",
         measurements_table="<results>/videos/{video}/measurements.csv",
         # which says how common a shape is; SHAPY's bodies have none
         space=branch(
@@ -25,8 +26,10 @@ rule check_video:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        sources=sources_of("check_video.py"),
-        rejecting=config["checks"]["reject"],
+        settled={
+            "sources": sources_of("check_video.py"),
+            "rejecting": config["checks"]["reject"],
+        },
     message:
         "Checking whether the numbers of {wildcards.video} are to be believed"
     script:

@@ -2,6 +2,7 @@ rule summarize_video:
     input:
         measurements="<results>/videos/{video}/measurements",
         measurements_table="<results>/videos/{video}/measurements.csv",
+        keypoints="<results>/videos/{video}/keypoints",
         keypoints_table="<results>/videos/{video}/keypoints.csv",
         checks="<results>/videos/{video}/checks.csv",
     output:
@@ -23,12 +24,13 @@ rule summarize_video:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        sources=sources_of("summarize_video.py"),
-        video="{video}",
+        settled={
+            "sources": sources_of("summarize_video.py"),
+            "pose_backend": config["pose"]["backend"],
+            "shape_backend": config["shape"]["backend"],
+            "custom": config["measurements"]["custom"],
+        },
         given=given_for_video(subject=None, sex=None, mass_kg=None),
-        pose_backend=config["pose"]["backend"],
-        shape_backend=config["shape"]["backend"],
-        custom=config["measurements"]["custom"],
     message:
         "Summing up {wildcards.video}"
     script:

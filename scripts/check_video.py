@@ -14,6 +14,7 @@ from tapeless.checks import write_checks
 from tapeless.checks.video import Stages, check_video
 from tapeless.jobs import Job
 from tapeless.logs import job_log
+from tapeless.outcomes import check_stage
 from tapeless.video.recall import recall_frames_of
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ def main(stages: Stages, table: Path, *, rejecting: Sequence[str]) -> None:
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
     recall_frames_of(job)
+    read = (job.input.keypoints, job.input.silhouettes, job.input.bodies, job.input.measurements)
+    for stage in map(Path, read):
+        check_stage(stage)
     main(
         Stages(
             frames=Path(job.input.frames),
@@ -39,7 +43,7 @@ def run(job: Job) -> None:
             space=Path(job.input.space) if job.input.space else None,
         ),
         Path(job.output.checks),
-        rejecting=job.params.rejecting,
+        rejecting=job.params.settled["rejecting"],
     )
 
 

@@ -20,6 +20,7 @@ from tapeless.logs import job_log
 from tapeless.measurements import load_table
 from tapeless.outcomes import Outcome, check_stage
 from tapeless.people import MAIN_PERSON, people_of, rows_of_person
+from tapeless.seals import seal_file
 from tapeless.statistics import STATISTICS_COLUMNS, scale_of, summarize
 from tapeless.writing import write_json, write_table
 
@@ -112,10 +113,14 @@ def main(
         "frames_sampled": int(pd.read_csv(keypoints_table)["frame"].nunique()),
     }
     write_json(verdict, about | people[0] | {"people": people})
+    for file in (statistics, verdict):
+        seal_file(file)
 
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
+    check_stage(Path(job.input.keypoints))  # whose table is read
+    settled, given = job.params.settled, job.params.given
     main(
         Path(job.input.measurements),
         Path(job.input.measurements_table),
@@ -123,13 +128,13 @@ def run(job: Job) -> None:
         Path(job.input.checks),
         Path(job.output.statistics),
         Path(job.output.outcome),
-        video=job.params.video,
-        subject=job.params.given["subject"],
-        pose_backend=job.params.pose_backend,
-        shape_backend=job.params.shape_backend,
-        sex=job.params.given["sex"],
-        given_mass_kg=job.params.given["mass_kg"],
-        custom=job.params.custom,
+        video=job.wildcards.video,
+        subject=given["subject"],
+        pose_backend=settled["pose_backend"],
+        shape_backend=settled["shape_backend"],
+        sex=given["sex"],
+        given_mass_kg=given["mass_kg"],
+        custom=settled["custom"],
     )
 
 

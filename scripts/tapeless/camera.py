@@ -6,7 +6,9 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from tapeless.outcomes import MachineFault
+from tapeless.outcomes import MachineFault, read_sealed
+from tapeless.seals import seal_file
+from tapeless.writing import write_json
 
 
 class SheetError(MachineFault):
@@ -29,13 +31,14 @@ class Camera:
     frame_height_px: int | None = None
 
     def write(self, path: Path) -> None:
-        """Writes the file."""
-        path.write_text(json.dumps(asdict(self), indent=2) + "\n", encoding="utf-8")
+        """Writes the file, and seals it."""
+        write_json(path, asdict(self))
+        seal_file(path)
 
     @classmethod
     def read(cls, path: Path) -> Camera:
-        """Reads what `write` wrote."""
-        return cls(**json.loads(path.read_text(encoding="utf-8")))
+        """Reads what `write` wrote; DamagedFileError if it is something else."""
+        return cls(**json.loads(read_sealed(path)))
 
     def frame_px_per_m(
         self, object_height_cm: float | None, object_height_px: float | None

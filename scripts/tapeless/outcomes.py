@@ -8,13 +8,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
-from tapeless.seals import find_damage, seal
+from tapeless.seals import find_damage, is_as_sealed, seal
+from tapeless.words import counted
+from tapeless.writing import write_json
+
+Item = TypeVar("Item")
+Content = TypeVar("Content")
 
 OUTCOME_FILE = "outcome.json"
+
+_MOST_TOLD = 5  # of files that are damaged
 
 REJECTION_CODES: dict[str, str] = {
     "not_a_video": "The file is not a video that ffmpeg can open.",
@@ -74,6 +82,10 @@ class DamagedStageError(MachineFault):
     """Files of a stage are not as they were written, and the stage was removed."""
 
 
+class DamagedFileError(MachineFault):
+    """A file is not as it was written, and was put aside."""
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The verdict of one stage on one video, as kept in its `outcome.json`.
@@ -99,10 +111,8 @@ class Outcome:
             "reason": self.reason,
             **self.counts,
         }
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
         # A reason may name a file whose name is no text; JSON reads the escape back as it was.
-        path = directory / OUTCOME_FILE
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_json(directory / OUTCOME_FILE, content)
 
     @classmethod
     def read(cls, directory: Path) -> Outcome:
@@ -155,3 +165,44 @@ def check_stage(stage: Path) -> None:
         f"makes it again. Not as they were: {', '.join(damaged[:3])}"
         f"{', ...' if len(damaged) > 3 else ''}. If nobody edited them, have the disk checked."
     )
+
+
+def read_sealed(path: Path) -> str:
+    """The text of a file that belongs to no stage's directory, as it was written and sealed.
+
+    Raises:
+        DamagedFileError: if it is another one. It is put aside, since it may be somebody's work.
+    """
+    aside = path.with_name(f"{path.name}.changed")
+    try:
+        content = path.read_bytes()
+        if is_as_sealed(path, content):
+            return content.decode("utf-8")
+        path.replace(aside)
+    except FileNotFoundError:
+        if not aside.exists():  # else another job has just put it aside
+            raise
+    raise DamagedFileError(
+        f"{path} is not as tapeless wrote it, and has been put aside as {aside.name}: the same "
+        "command makes it again. If somebody edited it: numbers are best edited in a copy "
+        "elsewhere. If nobody did, have the disk checked."
+    )
+
+
+def read_each(read: Callable[[Item], Content], items: Iterable[Item]) -> list[Content]:
+    """What is read of each of many; all that are damaged are put aside at once.
+
+    Raises:
+        DamagedFileError: if there are any, about the first few.
+    """
+    contents, said = [], []
+    for item in items:
+        try:
+            contents.append(read(item))
+        except DamagedFileError as damage:
+            said.append(str(damage))
+    if said:
+        more = len(said) - _MOST_TOLD
+        rest = [f"So it is with {counted(more, 'file')} more."] if more > 0 else []
+        raise DamagedFileError("\n".join([*said[:_MOST_TOLD], *rest]))
+    return contents

@@ -1,6 +1,7 @@
-"""What a stage has written is what the next one reads: a checksum of each file, kept among them.
+"""What a stage has written is what the next one reads: a checksum of each file, kept beside it.
 
-Of the files in the stage's directory, and of the table that lies beside it under the same name.
+A stage's directory has one seal for all that is in it, and for the table that lies beside it under
+the same name. A file that belongs to no directory has a seal of its own.
 
 Disks, cables and people change files; a digit that has changed in a table of keypoints is a wrong
 number in a report, and nothing else would tell. A stage is sealed when it is done, and its seal is
@@ -16,6 +17,8 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from tapeless.writing import write_text
+
 SEAL_FILE = ".seal.json"
 
 _MADE_AGAIN = ".png"
@@ -25,9 +28,26 @@ _MADE_AGAIN = ".png"
 def seal(stage: Path) -> None:
     """Writes down the checksum of each file in a stage's directory, whole or not at all."""
     sums = {os.path.relpath(path, stage): _checksum(path) for path in _files(stage)}
-    unfinished = stage / f"{SEAL_FILE}.unfinished"
-    unfinished.write_text(json.dumps(sums, indent=0), encoding="utf-8")
-    unfinished.replace(stage / SEAL_FILE)
+    write_text(stage / SEAL_FILE, json.dumps(sums, indent=0))
+
+
+def seal_file(path: Path) -> None:
+    """Writes down the checksum of a file that belongs to no directory, as `sha256sum` does."""
+    write_text(seal_of(path), f"{_checksum(path)}  {path.name}\n")
+
+
+def seal_of(path: Path) -> Path:
+    """Where the seal of such a file is."""
+    return path.with_name(f".{path.name}.sha256")
+
+
+def is_as_sealed(path: Path, content: bytes) -> bool:
+    """Whether such a file was sealed with this content, or never was."""
+    try:
+        sealed = seal_of(path).read_bytes()
+    except FileNotFoundError:
+        return True
+    return sealed.startswith(hashlib.sha256(content).hexdigest().encode() + b" ")
 
 
 def find_damage(stage: Path) -> list[str]:

@@ -28,7 +28,7 @@ from tapeless.checks import (
 )
 from tapeless.checks.camera import background_motion
 from tapeless.checks.findings import Reading, judge
-from tapeless.checks.footage import View, read_views, thinned
+from tapeless.checks.footage import GreyFrames, View, read_views, thinned
 from tapeless.checks.framing import height_in_picture, share_dropped
 from tapeless.checks.lens import distortion
 from tapeless.checks.sharpness import outline_width
@@ -353,10 +353,10 @@ def test_pictures_are_looked_at_where_nobody_stands(tmp_path: Path) -> None:
         mask[40:60, column] = 255
         write_image(folders[name] / "frame_000001.png", mask)
     write_image(folders["frames"] / "frame_000001.png", np.zeros((100, 100), np.uint8))
-    (only,) = read_views(folders["frames"], [folders["one"], folders["other"]])
+    (only,) = read_views(GreyFrames(folders["frames"]), [folders["one"], folders["other"]])
     assert not only.background[50, [25, 35, 65, 75]].any()
     assert only.background[50, [10, 50, 90]].all()
-    assert read_views(folders["frames"], []) == []
+    assert read_views(GreyFrames(folders["frames"]), []) == []
 
 
 def test_of_many_pictures_some_are_looked_at_from_the_first_to_the_last() -> None:
@@ -403,7 +403,7 @@ def outline_of(folder: Path, picture: NDArray[np.uint8], off_px: int = 0) -> Rea
     mask = np.zeros(picture.shape, np.uint8)
     mask[10:190, 40 - off_px : EDGE - off_px] = 255
     write_image(folder / "frame_000001.png", picture)
-    return outline_width(folder, {"frame_000001": mask})
+    return outline_width(GreyFrames(folder), {"frame_000001": mask})
 
 
 @pytest.mark.parametrize("width", [3, 5, 9])

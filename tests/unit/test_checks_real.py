@@ -11,7 +11,7 @@ import segment_person
 from tapeless.checks import load_checks
 from tapeless.checks.camera import background_motion
 from tapeless.checks.findings import Reading, judge
-from tapeless.checks.footage import read_views
+from tapeless.checks.footage import GreyFrames, read_views
 from tapeless.checks.framing import height_in_picture, share_dropped
 from tapeless.checks.lens import distortion
 from tapeless.checks.sharpness import outline_width
@@ -35,7 +35,7 @@ def test_of_the_man_on_the_board_it_is_said_that_he_does_not_turn(tmp_path: Path
     folders = tmp_path / "frames", tmp_path / "keypoints", tmp_path / "silhouettes"
     frames, keypoints, silhouettes = folders
     segment_person.main(*folders)
-    views = read_views(frames, [silhouettes])
+    views = read_views(GreyFrames(frames), [silhouettes])
     masks = {path.stem: read_grey(path) for path in silhouettes.glob("*.png")}
     people = {name: read_person(keypoints / f"{name}.json") for name in masks}
     table["person_height_px"] = table["person_height_px"].astype(float)
@@ -43,7 +43,7 @@ def test_of_the_man_on_the_board_it_is_said_that_he_does_not_turn(tmp_path: Path
     assert verdict("lens_distortion", distortion(views, is_still=True)) != "fail"
     assert verdict("partial_body", share_dropped(table, "partial_body")) == "pass"
     assert verdict("too_small", height_in_picture(table)) == "pass"
-    assert verdict("soft_outline", outline_width(frames, masks)) == "pass"
+    assert verdict("soft_outline", outline_width(GreyFrames(frames), masks)) == "pass"
     assert verdict("waist_hidden", hidden_waist_share(people, masks)) == "pass"
 
     space = tmp_path / "space.npz"

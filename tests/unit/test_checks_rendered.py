@@ -24,7 +24,7 @@ from tapeless.checks import load_checks
 from tapeless.checks.camera import background_motion
 from tapeless.checks.clothing import shape_oddness, uncovered_share
 from tapeless.checks.findings import Reading, judge
-from tapeless.checks.footage import View
+from tapeless.checks.footage import GreyFrames, View
 from tapeless.checks.lens import distortion
 from tapeless.checks.sharpness import outline_width
 from tapeless.checks.size import stature
@@ -123,7 +123,7 @@ def test_a_video_that_is_blurred_all_the_way_is_found(
         name = f"frame_{number:06d}"
         write_image(tmp_path / f"{name}.png", blurred)
         masks[name] = mask
-    assert verdict("soft_outline", outline_width(tmp_path, masks)) == expected
+    assert verdict("soft_outline", outline_width(GreyFrames(tmp_path), masks)) == expected
 
 
 # --- the clothes --------------------------------------------------------------------------------

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tapeless.outcomes import DamagedStageError, Outcome, run_stage
+from tapeless.camera import Camera
+from tapeless.outcomes import (
+    DamagedFileError,
+    DamagedStageError,
+    Outcome,
+    read_sealed,
+    run_stage,
+)
 from tapeless.people import person_folder, run_each_person, run_people_stage
-from tapeless.seals import SEAL_FILE, find_damage, seal
+from tapeless.seals import SEAL_FILE, find_damage, seal, seal_file, seal_of
 
 
 @pytest.fixture
@@ -93,3 +101,47 @@ def test_the_files_of_every_person_are_sealed(tmp_path: Path):
     with pytest.raises(DamagedStageError, match=r"person_2/frame_1\.json"):
         run_people_stage(later, [stage], lambda *_: {})
     assert not stage.exists()
+
+
+def test_what_a_camera_told_is_not_trusted_when_it_was_changed(tmp_path: Path):
+    """It decides how large everything is."""
+    file = tmp_path / "camera.json"
+    Camera(48.5, 1920, 600).write(file)
+    assert Camera.read(file) == Camera(48.5, 1920, 600)
+    file.write_text(file.read_text().replace("48.5", "38.5"))
+    with pytest.raises(DamagedFileError, match=r"put aside as camera\.json\.changed"):
+        Camera.read(file)
+    assert not file.exists()
+    Camera(48.5, 1920, 600).write(file)
+    assert Camera.read(file) == Camera(48.5, 1920, 600)
+
+
+def test_of_two_jobs_that_read_a_changed_file_both_say_so(tmp_path: Path):
+    path = tmp_path / "statistics.csv"
+    path.write_text("1\n")
+    seal_file(path)
+    path.write_text("2\n")
+    for _ in range(2):  # the first one puts it aside
+        with pytest.raises(DamagedFileError, match="not as tapeless wrote it"):
+            read_sealed(path)
+
+
+def test_a_file_that_never_was_is_said_not_to_be_there(tmp_path: Path):
+    with pytest.raises(FileNotFoundError):
+        read_sealed(tmp_path / "statistics.csv")
+
+
+@pytest.mark.parametrize("seal", ["", "no checksum"])
+def test_a_damaged_seal_is_no_seal_to_trust(tmp_path: Path, seal: str):
+    file = tmp_path / "camera.json"
+    Camera().write(file)
+    seal_of(file).write_text(seal)
+    with pytest.raises(DamagedFileError):
+        Camera.read(file)
+
+
+def test_the_seal_of_a_file_is_one_that_others_can_check(tmp_path: Path):
+    file = tmp_path / "camera.json"
+    Camera().write(file)
+    check = ["sha256sum", "--check", "--strict", seal_of(file).name]
+    assert subprocess.run(check, cwd=tmp_path, check=False).returncode == 0

@@ -43,16 +43,19 @@ def shape_oddness(bodies: Sequence[Body], space: ShapeSpace | None) -> Reading:
             None,
             why_not="Only of the bodies of shape.backend anny is it known how common a shape is.",
         )
-    return Reading(float(np.median([_oddness(body, space) for body in known])))
-
-
-def _oddness(body: Body, space: ShapeSpace) -> float:
-    basis = space.basis.astype(np.float64)
     mean, precision = (part.astype(np.float64) for part in space.prior(None))
+    basis = space.basis.astype(np.float64)
     moves_m = np.sqrt((basis**2).sum(axis=2).mean(axis=1))  # a vertex, by one of each coefficient
     spread = np.linalg.inv(precision) + np.diag((BLUR_M / moves_m) ** 2)
-    away = _coefficients(body, space.mean.astype(np.float64), basis) - mean
-    slopes = _size_slopes(body, basis)
+    found = _coefficients(known, space.mean.astype(np.float64), basis)
+    oddnesses = [
+        _oddness(coefficients - mean, _size_slopes(body, basis), spread)
+        for body, coefficients in zip(known, found, strict=True)
+    ]
+    return Reading(float(np.median(oddnesses)))
+
+
+def _oddness(away: Floats, slopes: Floats, spread: Floats) -> float:
     sizes = slopes @ away
     explained = sizes @ np.linalg.solve(slopes @ spread @ slopes.T, sizes)
     freedom = len(away) - len(slopes)
@@ -61,26 +64,30 @@ def _oddness(body: Body, space: ShapeSpace) -> float:
     return float((left ** (1 / 3) - (1 - variance)) / variance**0.5)
 
 
-def _coefficients(body: Body, mean: Floats, basis: Floats) -> Floats:
-    """The coefficients (K,) of a body, which stands on the floor wherever the space does."""
+def _coefficients(bodies: Sequence[Body], mean: Floats, basis: Floats) -> list[Floats]:
+    """The coefficients (K,) of bodies, which stand on the floor wherever the space does."""
     raised = np.zeros_like(mean)
     raised[:, 1] = 1
     terms = np.concatenate([basis, raised[None]]).reshape(len(basis) + 1, -1)
-    away = (body.vertices - mean).ravel()
-    return np.asarray(np.linalg.solve(terms @ terms.T, terms @ away)[:-1])
+    products = terms @ terms.T
+    return [
+        np.asarray(np.linalg.solve(products, terms @ (body.vertices - mean).ravel())[:-1])
+        for body in bodies
+    ]
 
 
 def _size_slopes(body: Body, basis: Floats) -> Floats:
     """How stature and volume change with each coefficient, (2, K)."""
     vertices = body.vertices.astype(np.float64)
     top, floor = vertices[:, 1].argmax(), vertices[:, 1].argmin()
-    by_vertex = np.zeros_like(vertices)  # of the volume, by the place of each vertex
     corners = vertices[body.faces]
-    for corner in range(3):
-        following, last = corners[:, corner - 2], corners[:, corner - 1]
-        np.add.at(by_vertex, body.faces[:, corner], np.cross(following, last) / 6)
+    by_corner = [np.cross(corners[:, n - 2], corners[:, n - 1]) / 6 for n in range(3)]
+    moved = body.faces.T.ravel()
+    by_vertex = [  # of the volume, by the place of each vertex
+        np.bincount(moved, axis, len(vertices)) for axis in np.concatenate(by_corner).T
+    ]
     stature = basis[:, top, 1] - basis[:, floor, 1]
-    return np.stack([stature, np.tensordot(basis, by_vertex, 2)])
+    return np.stack([stature, np.tensordot(basis, np.stack(by_vertex, axis=1), 2)])
 
 
 def uncovered_share(bodies: Sequence[Body], silhouettes: Mapping[str, Picture]) -> Reading:
@@ -112,12 +119,14 @@ def _drawn(body: Body, number: int, shape: tuple[int, ...]) -> Mask:
     """
     vertices = body.posed_vertices[number]
     places = body.camera_focal_px[number] * vertices[:, :2] / vertices[:, 2:]
-    corners = (places + body.camera_center_px[number])[body.faces]  # (F, 3, 2)
-    parts = np.ceil(np.ptp(corners, axis=1).max(axis=1) / _POINTS_APART_PX).astype(int)
+    places = places + body.camera_center_px[number]
+    corners = places.T.take(body.faces.T, axis=1)  # (2, 3, F)
+    sizes = (corners.max(axis=1) - corners.min(axis=1)).max(axis=0)
+    parts = np.ceil(sizes / _POINTS_APART_PX).astype(int)
     dots = np.zeros(shape, np.uint8)
     for count in np.unique(parts):
-        points = _lattice(count) @ corners[parts == count]
-        columns, rows = np.floor(points.reshape(-1, 2)).astype(int).T
+        points = _lattice(count) @ corners[:, :, parts == count]
+        columns, rows = np.floor(points).astype(int).reshape(2, -1)
         inside = (columns >= 0) & (columns < shape[1]) & (rows >= 0) & (rows < shape[0])
         dots[rows[inside], columns[inside]] = 1
     gap = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_GAP_PX, _GAP_PX))

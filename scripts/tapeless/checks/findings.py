@@ -6,10 +6,14 @@ import csv
 import math
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass, fields
+from io import StringIO
 from pathlib import Path
 from typing import Literal
 
-from tapeless.checks.table import CONSEQUENCES, Check, Consequence, Measured, load_checks
+from tapeless.checks.table import CONSEQUENCES, Check, CheckedMeasurement, Consequence, load_checks
+from tapeless.outcomes import read_sealed
+from tapeless.seals import seal_file
+from tapeless.writing import write_table
 
 Verdict = Literal["pass", "fail", "cannot_tell"]
 
@@ -96,29 +100,26 @@ def _rounded(value: float) -> float:
 
 
 def write_checks(path: Path, findings: Iterable[Finding]) -> None:
-    """Writes `checks.csv`; without findings it has no rows."""
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, FINDING_COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(map(asdict, findings))
+    """Writes `checks.csv`, and seals it; without findings it has no rows."""
+    write_table(path, FINDING_COLUMNS, map(asdict, findings))
+    seal_file(path)
 
 
 def read_checks(path: Path) -> list[Finding]:
-    """Reads a `checks.csv`."""
-    with path.open(newline="", encoding="utf-8") as stream:
-        return [
-            Finding(
-                int(row["person"]) if row["person"] else None,
-                row["check"],
-                row["verdict"],  # type: ignore[arg-type]  # as written from a Finding
-                float(row["value"]) if row["value"] else None,
-                float(row["limit"]),
-                row["unit"],
-                row["consequence"],  # type: ignore[arg-type]
-                row["message"],
-            )
-            for row in csv.DictReader(stream)
-        ]
+    """Reads a `checks.csv`; DamagedFileError if it is not as it was written."""
+    return [
+        Finding(
+            int(row["person"]) if row["person"] else None,
+            row["check"],
+            row["verdict"],  # type: ignore[arg-type]  # as written from a Finding
+            float(row["value"]) if row["value"] else None,
+            float(row["limit"]),
+            row["unit"],
+            row["consequence"],  # type: ignore[arg-type]
+            row["message"],
+        )
+        for row in csv.DictReader(StringIO(read_sealed(path), newline=""))
+    ]
 
 
 def of_person(findings: Iterable[Finding], person: int) -> list[Finding]:
@@ -126,7 +127,9 @@ def of_person(findings: Iterable[Finding], person: int) -> list[Finding]:
     return [finding for finding in findings if finding.person in (None, person)]
 
 
-def added_sd(findings: Iterable[Finding], measurement: Measured, usual_sd: float) -> float:
+def added_sd(
+    findings: Iterable[Finding], measurement: CheckedMeasurement, usual_sd: float
+) -> float:
     """The error that the findings about one person add: a relative standard deviation, 0 for none.
 
     Each check stands for an error of its own beside what is usual. Independent errors add in

@@ -23,6 +23,26 @@ LONGEST_SIDE_PX = 800
 """Larger pictures are made smaller before the background is looked at."""
 _PERSON_FROM = 60  # grey value of a soft silhouette from which on a pixel may be the person
 _ROOM_PX = 8  # around a person, which may be shadow, hair, or a bad outline
+_MOST_KEPT_BYTES = 256 << 20  # a quarter of what the job asks for
+
+
+class GreyFrames:
+    """The sampled frames in grey, each read from its file once, as long as there is room for it."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._room_bytes = _MOST_KEPT_BYTES
+        self._kept: dict[str, Picture] = {}
+
+    def read(self, name: str) -> Picture:
+        """The picture (H, W) of the frame of this name."""
+        if name in self._kept:
+            return self._kept[name]
+        picture = read_grey(self._folder / f"{name}.png")
+        if picture.nbytes <= self._room_bytes:
+            self._room_bytes -= picture.nbytes
+            self._kept[name] = picture
+        return picture
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,19 +53,19 @@ class View:
     background: Mask
 
 
-def read_views(frames: Path, silhouettes: Iterable[Path]) -> list[View]:
+def read_views(frames: GreyFrames, silhouettes: Iterable[Path]) -> list[View]:
     """The pictures in which everybody was cut out, in time order, evenly thinned out; maybe none.
 
     Args:
-        frames: the directory of the sampled frames.
+        frames: the sampled frames.
         silhouettes: each person's directory of silhouettes.
     """
     folders = list(silhouettes)
     if not folders:
         return []
-    common = set.intersection(*({path.name for path in f.glob("frame_*.png")} for f in folders))
+    common = set.intersection(*({path.stem for path in f.glob("frame_*.png")} for f in folders))
     return [
-        _view(read_grey(frames / name), [read_grey(folder / name) for folder in folders])
+        _view(frames.read(name), [read_grey(folder / f"{name}.png") for folder in folders])
         for name in thinned(sorted(common))
     ]
 

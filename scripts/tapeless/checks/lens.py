@@ -38,6 +38,7 @@ _SAME_PX, _SAME_SINE = 4.0, 0.1  # two chords of one edge
 _OUTLIER = 2.5  # standard deviations
 _SERIES_PX = 4.0  # pixels along an edge that say the same
 _ROUNDS, _MOST = 6, 0.5
+_BEYOND_GREY = np.int16(256)
 _LEAST_LEVER_PX = 1e-3  # keeps lines through the centre, which say nothing, from dividing by 0
 
 
@@ -108,9 +109,9 @@ def _straightened(picture: Floats, background: Mask, size: float) -> tuple[Float
 
 def _background(views: Sequence[View]) -> tuple[Floats, Mask]:
     """The median picture of the background, and where it was seen often enough."""
-    pictures = np.stack([view.picture for view in views]).astype(np.float32)
+    pictures = np.stack([view.picture for view in views]).astype(np.int16)
     seen = np.stack([view.background for view in views])
-    hidden_last = np.sort(np.where(seen, pictures, np.inf), axis=0)
+    hidden_last = np.sort(np.where(seen, pictures, _BEYOND_GREY), axis=0)
     times = seen.sum(axis=0)
     middle = np.maximum(times - 1, 0) // 2
     median = np.take_along_axis(hidden_last, middle[None], axis=0)[0]

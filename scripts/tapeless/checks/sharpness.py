@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from tapeless.checks.findings import Reading
-from tapeless.checks.footage import Mask, Picture
-from tapeless.images import read_grey
+from tapeless.checks.footage import GreyFrames, Mask, Picture
 
 MIN_EDGES = 30
 """Places along the sides of somebody that a picture must show to tell how sharp it is."""
@@ -25,7 +23,7 @@ _REACH = 0.04  # of the person's height: how far an edge is followed to either s
 _FLAT = 0.2  # of an edge's steepest slope, at which it ends
 
 
-def outline_width(frames: Path, silhouettes: Mapping[str, Picture]) -> Reading:
+def outline_width(frames: GreyFrames, silhouettes: Mapping[str, Picture]) -> Reading:
     """How wide the sides of the person are in the pictures, in per cent of the person's height.
 
     An edge is as wide as it would be at its steepest slope all the way. Blurred by a movement, it
@@ -33,13 +31,13 @@ def outline_width(frames: Path, silhouettes: Mapping[str, Picture]) -> Reading:
     and of the pictures.
 
     Args:
-        frames: the directory of the sampled frames.
+        frames: the sampled frames.
         silhouettes: soft masks by frame.
     """
     widths = [
         100 * width
         for name, silhouette in silhouettes.items()
-        if (width := _width(read_grey(frames / f"{name}.png"), silhouette >= _IS_PERSON))
+        if (width := _width(frames.read(name), silhouette >= _IS_PERSON))
     ]
     if not widths:
         return Reading(
@@ -81,15 +79,16 @@ def _edge_widths(slopes: NDArray[np.float32], first: int, last: int) -> NDArray[
 
     An edge goes as far to either side as the slope keeps its sign and is not nearly flat.
     """
-    widths = []
-    for row in slopes:
-        top = first + int(np.abs(row[first:last]).argmax())
-        alike = row * np.sign(row[top]) > _FLAT * abs(row[top])
-        others = np.flatnonzero(~alike)
-        before, after = others[others < top], others[others > top]
-        begin = int(before[-1]) + 1 if len(before) else 0
-        end = int(after[0]) if len(after) else len(row)
-        step = float(np.abs(row[begin:end]).sum())
-        if step >= _STEP * 255:
-            widths.append(step / abs(float(row[top])))
-    return np.array(widths)
+    sizes = np.abs(slopes)
+    top = first + sizes[:, first:last].argmax(axis=1)[:, None]
+    steepest = np.take_along_axis(slopes, top, axis=1)
+    flat = (_FLAT * np.abs(steepest).astype(np.float64)).astype(np.float32)
+    ends_it = slopes * np.sign(steepest) <= flat
+    place = np.arange(slopes.shape[1])
+    begins = np.where(ends_it & (place < top), place, -1).max(axis=1) + 1
+    ends = np.where(ends_it & (place > top), place, len(place)).min(axis=1)
+    parts = [size[begin:end] for size, begin, end in zip(sizes, begins, ends, strict=True)]
+    steps = np.array([part.sum() for part in parts], np.float64)
+    is_edge = steps >= _STEP * 255
+    widths: NDArray[np.float64] = steps[is_edge] / np.abs(steepest[is_edge, 0].astype(np.float64))
+    return widths

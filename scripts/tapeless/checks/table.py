@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, Protocol, get_args
 
-import yaml
+from tapeless.own_tables import read_table
 
 TABLE_FILE = Path(__file__).parents[1] / "data" / "checks.yaml"
 
@@ -19,7 +19,7 @@ CONSEQUENCES: tuple[str, ...] = get_args(Consequence)
 """What can follow from a verdict, the mildest first; each does what those before it do."""
 
 
-class Measured(Protocol):
+class CheckedMeasurement(Protocol):
     """A measurement, as far as a check cares."""
 
     @property
@@ -66,7 +66,7 @@ class Check:
                 )
         return self
 
-    def added_sd(self, measurement: Measured, usual_sd: float) -> float:
+    def added_sd(self, measurement: CheckedMeasurement, usual_sd: float) -> float:
         """The error that is there besides the usual ones if it widens, as a relative sd.
 
         What it adds, or what makes the usual uncertainty f times as large: f^2 - 1 times its
@@ -101,7 +101,7 @@ def load_checks(path: Path = TABLE_FILE) -> Mapping[str, Check]:
     Raises:
         ValueError: naming the file and everything that is wrong with it.
     """
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_table(path)
     checks = [_check(record) for record in content["checks"]]
     if faults := [fault for check in checks for fault in _faults(check)]:
         raise ValueError(f"{path}: {'; '.join(faults)}")

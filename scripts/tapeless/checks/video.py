@@ -11,7 +11,7 @@ import pandas as pd
 from tapeless.bodies import Body
 from tapeless.checks import camera, clothing, framing, lens, sharpness, size, stance
 from tapeless.checks.findings import Finding, Reading, judge
-from tapeless.checks.footage import read_views, thinned
+from tapeless.checks.footage import GreyFrames, read_views, thinned
 from tapeless.checks.table import load_checks
 from tapeless.images import read_grey
 from tapeless.keypoints import read_person
@@ -46,9 +46,10 @@ def check_video(stages: Stages, *, rejecting: Collection[str] = ()) -> list[Find
     if not measured:
         return []
     space = ShapeSpace.load(stages.space) if stages.space else None
-    readings: dict[int | None, Mapping[str, Reading]] = {None: _of_video(stages)}
+    frames = GreyFrames(stages.frames)
+    readings: dict[int | None, Mapping[str, Reading]] = {None: _of_video(stages, frames)}
     for person in measured:
-        readings[person] = _of_person(stages, person, space)
+        readings[person] = _of_person(stages, person, frames, space)
     scales = set(pd.read_csv(stages.measurements_table)["scale"])
     return [
         judge(check.where(scales), seen[code], person=person, rejecting=rejecting)
@@ -58,9 +59,9 @@ def check_video(stages: Stages, *, rejecting: Collection[str] = ()) -> list[Find
     ]
 
 
-def _of_video(stages: Stages) -> dict[str, Reading]:
+def _of_video(stages: Stages, frames: GreyFrames) -> dict[str, Reading]:
     folders = people_of(stages.silhouettes).values()
-    views = read_views(stages.frames, [f for f in folders if Outcome.read(f).is_ok])
+    views = read_views(frames, [f for f in folders if Outcome.read(f).is_ok])
     motion = camera.background_motion(views)
     is_still = motion.value is not None and load_checks()["camera_moves"].excess(motion.value) <= 0
     return {
@@ -69,20 +70,22 @@ def _of_video(stages: Stages) -> dict[str, Reading]:
     }
 
 
-def _of_person(stages: Stages, person: int, space: ShapeSpace | None) -> dict[str, Reading]:
+def _of_person(
+    stages: Stages, person: int, frames: GreyFrames, space: ShapeSpace | None
+) -> dict[str, Reading]:
     keypoints, silhouettes, bodies = (
         people_of(stage)[person] for stage in (stages.keypoints, stages.silhouettes, stages.bodies)
     )
-    frames = rows_of_person(pd.read_csv(stages.keypoints_table), person)
+    rows = rows_of_person(pd.read_csv(stages.keypoints_table), person)
     estimates = rows_of_person(pd.read_csv(stages.measurements_table), person)
     masks = {path.stem: read_grey(path) for path in thinned(sorted(silhouettes.glob("*.png")))}
     poses = {name: read_person(keypoints / f"{name}.json") for name in masks}
     fitted = [Body.load(path) for path in sorted(bodies.glob("estimate_*.npz"))]
     return {
-        "partial_body": framing.share_dropped(frames, "partial_body"),
-        "blurred": framing.share_dropped(frames, "blurred"),
-        "soft_outline": sharpness.outline_width(stages.frames, masks),
-        "too_small": framing.height_in_picture(frames),
+        "partial_body": framing.share_dropped(rows, "partial_body"),
+        "blurred": framing.share_dropped(rows, "blurred"),
+        "soft_outline": sharpness.outline_width(frames, masks),
+        "too_small": framing.height_in_picture(rows),
         "loose_clothing": clothing.shape_oddness(fitted, space),
         "unexplained_outline": clothing.uncovered_share(fitted, masks),
         "waist_hidden": stance.hidden_waist_share(poses, masks),
