@@ -2,6 +2,8 @@
 
 Snakemake's own lock is a file, which outlives a SIGKILL or a power cut and then bars the way until
 somebody removes it. The lock here belongs to the process: it ends when that does, however it ends.
+It holds for the folder in which Snakemake runs, and for those that the run writes to, since two
+projects may have their results in one place.
 """
 
 from __future__ import annotations
@@ -10,7 +12,9 @@ import errno
 import fcntl
 import logging
 import os
-from contextlib import suppress
+import socket
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import psutil
@@ -20,45 +24,95 @@ from tapeless.slurm import cancel_orphans
 log = logging.getLogger(__name__)
 
 LOCK_FILE = Path(".snakemake/tapeless.lock")
+WRITTEN_LOCK = ".tapeless.lock"
+"""The lock in a folder that runs write to; like the other, it says who took it last."""
 
 _SCRIPTS_FOLDER = Path(".snakemake/scripts")
 _PATIENCE_S = 10.0
+_NO_LOCKS = (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS, errno.EBADF)
+"""EBADF: NFS, where somebody else's file can only be read."""
 
 
 class AnotherRunError(Exception):
     """Another Snakemake is at work in the same folder."""
 
 
-def take_folder(folder: Path) -> int:
-    """Makes this process the only run in `folder`, until it ends; the lock's file descriptor.
+def take_folder(folder: Path, written: Iterable[Path] = ()) -> list[int]:
+    """Makes this process the only run in `folder`, until it ends; the locks' file descriptors.
 
-    Jobs that a killed run left behind, which would write to the same files, are ended; also those
-    in the queue of a cluster, unless the folder is on a disk that keeps no locks.
+    So it is in the folders `written`, which are made if need be; one that cannot be is passed over,
+    as nobody can write there. Jobs that a killed run left behind in `folder`, which would write to
+    the same files, are ended; also those in the queue of a cluster, unless it is on a disk that
+    keeps no locks.
 
     Raises:
-        AnotherRunError: if another process has the folder, or its jobs do not end.
+        AnotherRunError: if another process has one of the folders, or jobs do not end.
     """
-    path = folder / LOCK_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AnotherRunError(f"another run is at work in {folder}: wait for it to end") from None
-    except OSError as error:
-        if error.errno not in (errno.ENOLCK, errno.EOPNOTSUPP, errno.ENOSYS):
-            raise
-        log.warning("%s keeps no locks: do not start two runs in it at once", folder)
-    else:
-        if left := cancel_orphans(folder):
-            os.close(descriptor)
+    (folder / LOCK_FILE).parent.mkdir(parents=True, exist_ok=True)
+    with ExitStack() as opened:
+        held = [os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT, 0o666)]
+        opened.callback(os.close, held[0])
+        locks_kept = {folder: _lock(held[0], folder)}
+        for place in _outermost(written):
+            if (descriptor := _open_lock(place)) is not None:
+                opened.callback(os.close, descriptor)
+                locks_kept[place] = _lock(descriptor, place)
+                held.append(descriptor)
+        if without := [str(place) for place, is_kept in locks_kept.items() if not is_kept]:
+            places = ", ".join(without)
+            log.warning("no locks are kept in %s: do not start two runs there at once", places)
+        if locks_kept[folder] and (left := cancel_orphans(folder)):
             raise AnotherRunError(
                 f"jobs of an earlier run in {folder} were cancelled, but do not end: "
                 f"wait until squeue does not list them any more ({', '.join(left)})"
             )
+        opened.pop_all()
     end_orphans(folder)
-    return descriptor
+    return held
+
+
+def _outermost(folders: Iterable[Path]) -> Iterator[Path]:
+    """Those that lie in none of the others, each once."""
+    real: dict[Path, Path] = {}
+    for folder in folders:
+        real.setdefault(Path(os.path.realpath(folder)), folder)
+    return (folder for path, folder in real.items() if real.keys().isdisjoint(path.parents))
+
+
+def _open_lock(folder: Path) -> int | None:
+    """The lock in a folder that is written to; None where none can be made."""
+    with suppress(OSError):
+        folder.mkdir(parents=True, exist_ok=True)
+    for how in (os.O_RDWR | os.O_CREAT, os.O_RDONLY):  # it may be somebody else's file
+        with suppress(OSError):
+            return os.open(folder / WRITTEN_LOCK, how, 0o666)
+    return None
+
+
+def _lock(descriptor: int, folder: Path) -> bool:
+    """Takes a lock, and notes in it who has it; False where the disk keeps none."""
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except (BlockingIOError, PermissionError):  # SMB says the latter
+        raise AnotherRunError(
+            f"another run is at work in {folder}{_holder(descriptor)}: wait for it to end"
+        ) from None
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+        return False
+    with suppress(OSError):  # a full disk: it is only a note
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"process {os.getpid()} on {socket.gethostname()}".encode(), 0)
+    return True
+
+
+def _holder(descriptor: int) -> str:
+    """Who noted that they have the lock, in brackets, as far as that can be read."""
+    with suppress(OSError):
+        if noted := os.pread(descriptor, 200, 0).decode(errors="replace"):
+            return f" ({noted})"
+    return ""
 
 
 def end_orphans(folder: Path) -> int:

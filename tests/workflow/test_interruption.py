@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import socket
 import stat
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from projects import SHEET, Project, wait_for
+from projects import SHEET, Project, make_project, wait_for
 
 
 def test_a_run_killed_at_any_point_resumes_and_ends_with_the_same_reports(
@@ -62,6 +63,31 @@ def test_two_runs_in_one_folder_do_not_meet(project: Project, footage: Path):
     assert "Nothing was run: another run is at work" in second.stdout
 
 
+def test_two_runs_of_two_projects_do_not_meet_in_one_folder_of_results(
+    project: Project, footage: Path, tmp_path: Path
+):
+    """The second says who is there, and leaves alone what the first has at work."""
+    other = make_project(tmp_path / "other project")
+    for each in (project, other):
+        each.configure(pathvars={"results": str(tmp_path / "shared results")})
+        shutil.copy2(footage, each.folder / "videos")
+    at_work = tmp_path / "shared results/videos/of the first/pose/.workplace-1"
+    run = project.start()
+    wait_for(lambda: bool(project.scripts_at_work()), run)
+    at_work.mkdir(parents=True)
+    second = other.snakemake()
+    planned = other.snakemake("--dry-run", "--quiet")
+    was_left_alone = at_work.exists()
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+    assert second.returncode != 0
+    who = f"(process {run.pid} on {socket.gethostname()})"
+    said = f"Nothing was run: another run is at work in {tmp_path / 'shared results'} {who}"
+    assert said in " ".join(second.stdout.split())
+    assert was_left_alone
+    assert planned.returncode == 0
+
+
 def test_a_fault_of_the_machine_fails_loudly_and_leaves_finished_results_untouched(
     finished: Project, tmp_path: Path
 ):
@@ -107,13 +133,21 @@ def test_without_the_profile_a_run_works_the_same(finished: Project, profile: st
     assert finished.plan("--workflow-profile", profile) == {}
 
 
-def test_a_collection_that_fails_brings_yesterdays_reports_back(finished: Project):
-    before = {name: text for name, text in finished.reports().items() if "/" not in name}
-    assert set(before) == {"summary.csv", "measurements.csv"}
+def test_a_collection_that_fails_brings_yesterdays_reports_back_until_it_is_made_again(
+    finished: Project,
+):
+    before = finished.reports()
+    tables = {name: text for name, text in before.items() if "/" not in name}
+    assert set(tables) == {"summary.csv", "measurements.csv"}
     (finished.results / "videos/text/outcome.json").write_text("{", encoding="utf-8")
 
     run = finished.snakemake("--allowed-rules", "collect_reports", "write_provenance", "all")
 
     assert run.returncode != 0
     after = finished.reports()
-    assert {name: after.get(name) for name in before} == before
+    assert {name: after.get(name) for name in tables} == tables
+
+    finished.run()
+
+    assert finished.reports() == before
+    assert finished.plan() == {}
