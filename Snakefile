@@ -22,7 +22,18 @@ report: "report/workflow.rst"
 
 
 include: "rules/common.smk"
-include: f"rules/{config['jobs_per_video']}_jobs.smk"
+include: "rules/sharing.smk"
+
+
+if config["jobs_per_video"] == "many":
+
+    include: "rules/many_jobs.smk"
+
+else:
+
+    include: "rules/few_jobs.smk"
+
+
 include: "rules/collect_reports.smk"
 include: "rules/draw_cohort.smk"
 include: "rules/collect_benchmarks.smk"
@@ -32,11 +43,10 @@ include: "rules/targets.smk"
 rule all:
     default_target: True
     input:
-        of_every_video("<results>/videos/{video}/sheet.png"),
-        branch(
-            config["keep_frames"],
-            then=[],
-            otherwise=of_every_video("<results>/videos/{video}/frames_forgotten"),
+        # The tables ask for all else of a video.
+        of_every_video(
+            "<results>/videos/{video}/"
+            + ("sheet.png" if config["keep_frames"] else "frames_forgotten")
         ),
         "<results>/summary.csv",
         "<results>/measurements.csv",
@@ -52,11 +62,13 @@ onstart:
     take_run()
     schedule_when_jobs_end()
     check_machine()
+    tell_who_waits()
     announce_run(log)
 
 
 onerror:
     end_leftovers()
+    distrust_restored()
     explain_failure()
 
 

@@ -2,12 +2,13 @@ rule build_shape_space:
     """Made once, for all videos: the bodies among which the fit searches.
 
     Projects may share it (pathvars.resources). One that did not make it has no record of how it was
-    made, so that files must say by their age whether it is up to date.
+    made, so that files must say by their age whether it is up to date. Nor does the old one go before
+    the new one is there, which others may be reading.
     """
     input:
         sources=source_files_of("build_shape_space.py"),
     output:
-        space="<resources>/anny_shape_space.npz",
+        space=update("<resources>/anny_shape_space.npz"),
     log:
         "<logs>/build_shape_space.log",
     benchmark:

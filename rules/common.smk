@@ -7,8 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-import yaml
 from snakemake.exceptions import WorkflowError
+from snakemake.io import is_flagged
 from snakemake_interface_executor_plugins.settings import DeploymentMethod
 
 # What a plan makes of thousands of videos stays until the end: to look through all of it again and
@@ -19,13 +19,16 @@ SCRIPTS = Path(workflow.current_basedir.get_path_or_uri(secret_free=True)).paren
 if str(SCRIPTS) not in sys.path:
     sys.path.insert(0, str(SCRIPTS))
 
+from tapeless.clock import is_from_the_future, settle_clock
 from tapeless.configuration import find_config_faults, find_faults, with_defaults
 from tapeless.containers.images import locate_images
 from tapeless.doctor import Situation, clear_leftovers, find_obstacles
 from tapeless.doctor.disk import estimate_frames_bytes
+from tapeless.doctor.media import warn_of_open_ffmpeg
 from tapeless.forgetting import are_forgotten
 from tapeless.hints import OPTIONS_VARIABLE, join_options, tapeless
 from tapeless.needs import find_image_faults
+from tapeless.own_tables import read_table
 from tapeless.runs import AnotherRunError, take_folder
 from tapeless.sources import digest_files, find_sources
 from tapeless.videosheet import read_videos
@@ -39,8 +42,7 @@ include: "scheduling.smk"
 
 
 def read_schema(name):
-    path = workflow.source_path(f"../schemas/{name}.schema.yaml")
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    return read_table(Path(workflow.source_path(f"../schemas/{name}.schema.yaml")))
 
 
 def check(faults):
@@ -55,7 +57,8 @@ def check(faults):
 
 
 config.update(with_defaults(config, read_schema("config")))
-MADE_FOLDERS = ("<results>", "<results>/videos", "<logs>", "<benchmarks>", "<resources>")
+WRITTEN_FOLDERS = ("<results>", "<logs>", "<benchmarks>")
+MADE_FOLDERS = (*WRITTEN_FOLDERS, "<results>/videos", "<resources>")
 VIDEOS, video_faults = read_videos(
     config, read_schema("videos"), map(workflow.pathvars.apply, MADE_FOLDERS)
 )
@@ -64,6 +67,20 @@ if not find_faults(config, read_schema("config")):  # then its parts can be read
     config["containers"] = locate_images(config["containers"], SCRIPTS.parent)
     faults += find_image_faults(config)
 check(faults + video_faults)
+
+# Said to who starts with so many videos, for whom it is not too late: to change the key is to
+# compute all of them anew.
+MANY_VIDEOS = 1000
+if (
+    len(VIDEOS) > MANY_VIDEOS
+    and config["jobs_per_video"] == "many"
+    and workflow.is_main_process
+    and not Path(workflow.pathvars.apply("<results>/videos")).exists()
+):
+    logger.info(
+        f"There are {len(VIDEOS)} videos. With `jobs_per_video: one` they are planned and measured in "
+        "less time (docs/scaling.md). Choose before the first run."
+    )
 
 # For the jobs: where Anny keeps the files that it makes (else in the user's home); what was typed,
 # for the provenance; and the options of it that a command for a person to type has to repeat.
@@ -82,7 +99,7 @@ wildcard_constraints:
 
 
 def of_every_video(pattern):
-    """Input function: the file of every video."""
+    """Input function: the file of every video; or the files, of a list of patterns."""
 
     def files(wildcards):
         if not VIDEOS:
@@ -103,11 +120,27 @@ def get_video(wildcards):
 
 
 def declared_video(wildcards):
-    """The video as an input; none if Snakemake cannot name or read it (then params alone tell)."""
+    """The video as an input; none if Snakemake cannot name or read it (then params alone tell).
+
+    Nor one from the future, of a camera whose clock is wrong: Snakemake fails a job that reads it.
+    """
     video = get_video(wildcards)
     if video.is_on_s3:
         return storage.s3(video.path)
-    return video.path if video.is_plain_file else []
+    if not video.is_plain_file:
+        return []
+    is_late = is_from_the_future(Path(video.path), time.time())
+    return [] if is_late and not was_read(video) else video.path
+
+
+def was_read(video):
+    """Whether its frames are younger than the video, which then was not from the future for them.
+
+    So it was an input when they were taken, and has to stay one, or they would be taken again. If it
+    is from the future now, it is the clock that is behind.
+    """
+    frames = Path(workflow.pathvars.apply(f"<results>/videos/{video.video}/frames.csv"))
+    return is_from_the_future(frames, os.path.getmtime(video.path))
 
 
 def path_of_video(wildcards, input):
@@ -160,6 +193,13 @@ def growing(amount):
     return lambda wildcards, attempt: amount * attempt
 
 
+def usage_of_ffmpeg(rule):
+    """What the container of ffmpeg used, if there is one: a log of the rules that sample frames."""
+    is_in_container = config["sampling"]["ffmpeg"] == "container"
+    usage = f"<benchmarks>/{rule}/{{video}}.container.json"
+    return {"usage": usage} if is_in_container else {}
+
+
 # What a job that samples frames may fill, for clusters that give each job a part of a disk. The look
 # before a run (docs/doctor.md) counts with it, too.
 DISK_OF_FRAMES_MB = math.ceil(2 * estimate_frames_bytes(config) / 1e6)
@@ -174,11 +214,14 @@ RUN_STARTED_S = time.time()
 
 
 def take_run():
-    """Keeps other runs out of this folder, and ends what a killed one left behind."""
+    """Keeps other runs out of this folder and of the results, and puts right what earlier ones left
+    behind: jobs of one that was killed, and files from the future if the clock was set back."""
     try:
-        take_folder(Path.cwd())
+        take_folder(Path.cwd(), map(Path, map(workflow.pathvars.apply, WRITTEN_FOLDERS)))
     except AnotherRunError as error:
         raise WorkflowError(f"Nothing was run: {error}.")
+    needed = {Path(path) for job in workflow.dag.needrun_jobs() for path in job.input}
+    settle_clock(needed, map(Path, map(workflow.pathvars.apply, MADE_FOLDERS)), time.time())
 
 
 def stages_of(rule):
@@ -208,6 +251,12 @@ def check_machine():
         ),
         is_elsewhere=not workflow.local_exec,
         recalls=any(map(must_recall, jobs)),
+        at_once=(
+            workflow.resource_settings.cores
+            if workflow.local_exec
+            else workflow.resource_settings.nodes
+        ),
+        cards=CARDS,
     )
     if obstacles := find_obstacles(situation):
         lines = "\n".join(f"  - {finding.name}: {finding.describe()}" for finding in obstacles)
@@ -215,6 +264,8 @@ def check_machine():
             f"Nothing was run, for want of {counted(len(obstacles), 'thing')} that the jobs need:\n"
             f"{lines}\n`{tapeless('doctor')}` checks again; docs/doctor.md explains each."
         )
+    if warning := warn_of_open_ffmpeg(situation):
+        logger.warning(warning)
 
 
 def videos_of(job):
@@ -262,6 +313,18 @@ def list_failures():
         jobs = failed.jobs if failed.is_group() else [failed]
         known = [(PlannedJob(job.rule.name, videos_of(job)), list(job.log)) for job in jobs]
         yield from pick_culprits(read_failures(known, since=RUN_STARTED_S))
+
+
+def distrust_restored():
+    """Has the next run make the tables again whose job failed, and which are those of before (`update`).
+
+    Snakemake 9 notes for a job that failed, too, what it was done with, and takes what it has restored
+    for new: there would be nothing to do. So it is told that these files are half done.
+    """
+    for failed in workflow.scheduler.failed:
+        for job in failed.jobs if failed.is_group() else [failed]:
+            if any(is_flagged(path, "update") for path in job.output):
+                workflow.persistence.started(job)
 
 
 def explain_failure():

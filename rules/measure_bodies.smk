@@ -26,9 +26,11 @@ rule measure_bodies:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        sources=sources_of("measure_bodies.py"),
-        custom=config["measurements"]["custom"],
-        contours=config["measurements"]["contours"],
+        settled={
+            "sources": sources_of("measure_bodies.py"),
+            "custom": config["measurements"]["custom"],
+            "contours": config["measurements"]["contours"],
+        },
     message:
         "Measuring the bodies of {wildcards.video}"
     script:

@@ -15,10 +15,12 @@ rule estimate_pose:
         mem_mb=growing(1500),
         runtime=growing(30),
     params:
-        sources=sources_of("estimate_pose_mediapipe.py"),
-        packages=packages_of("mediapipe"),
-        min_visibility=config["pose"]["min_visibility"],
-        people=config["people"],
+        settled={
+            "sources": sources_of("estimate_pose_mediapipe.py"),
+            "packages": packages_of("mediapipe"),
+            "min_visibility": config["pose"]["min_visibility"],
+            "people": config["people"],
+        },
     message:
         "Finding the joints of everybody in {wildcards.video}"
     script:

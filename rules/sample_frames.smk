@@ -1,10 +1,9 @@
 from tapeless.containers import pinned_digest
 
-# What a container adds: a parameter (without one, frames rest on none), and what it used.
-IMAGE_OF_FFMPEG, USAGE_OF_FFMPEG = {}, {}
+# Without a container, frames rest on none.
+IMAGE_OF_FFMPEG = {}
 if config["sampling"]["ffmpeg"] == "container":
     IMAGE_OF_FFMPEG["image"] = pinned_digest("ffmpeg", config["containers"])
-    USAGE_OF_FFMPEG["usage"] = "<benchmarks>/sample_frames/{video}.container.json"
 
 
 rule sample_frames:
@@ -15,10 +14,11 @@ rule sample_frames:
         frames_table="<results>/videos/{video}/frames.csv",
         camera="<results>/videos/{video}/camera.json",
     log:
-        **USAGE_OF_FFMPEG,
+        **usage_of_ffmpeg("sample_frames"),
         job="<logs>/sample_frames/{video}.log",
     benchmark:
         "<benchmarks>/sample_frames/{video}.tsv"
+    priority: gathering(0, otherwise=0)
     conda:
         "../envs/video.yaml"
     threads: 2
@@ -28,19 +28,21 @@ rule sample_frames:
         disk_mb=DISK_OF_FRAMES_MB,
         gpu=int(config["sampling"]["hwaccel"] == "cuda"),
     params:
-        **IMAGE_OF_FFMPEG,
-        sources=sources_of("sample_frames.py"),
         path=path_of_video,
         content=lambda wildcards: get_video(wildcards).identify_content(),
-        frames=config["sampling"]["frames"],
-        fps=config["sampling"]["fps"],
+        settled={
+            "sources": sources_of("sample_frames.py"),
+            **IMAGE_OF_FFMPEG,
+            "frames": config["sampling"]["frames"],
+            "fps": config["sampling"]["fps"],
+            "rotate": config["sampling"]["rotate"],
+            "longest_side_px": config["sampling"]["longest_side_px"],
+            "hwaccel": config["sampling"]["hwaccel"],
+        },
         given=given_for_video(
             start_s=config["sampling"]["start_s"],
             end_s=config["sampling"]["end_s"],
         ),
-        rotate=config["sampling"]["rotate"],
-        longest_side_px=config["sampling"]["longest_side_px"],
-        hwaccel=config["sampling"]["hwaccel"],
     message:
         "Sampling frames of {wildcards.video}"
     script:

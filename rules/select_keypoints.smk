@@ -17,11 +17,13 @@ rule select_keypoints:
         mem_mb=growing(1000),
         runtime=growing(10),
     params:
-        sources=sources_of("select_keypoints.py"),
-        people=config["people"],
-        min_frames=config["selection"]["min_frames"],
-        min_person_height_px=config["selection"]["min_person_height_px"],
-        min_sharpness=config["selection"]["min_sharpness"],
+        settled={
+            "sources": sources_of("select_keypoints.py"),
+            "people": config["people"],
+            "min_frames": config["selection"]["min_frames"],
+            "min_person_height_px": config["selection"]["min_person_height_px"],
+            "min_sharpness": config["selection"]["min_sharpness"],
+        },
     message:
         "Choosing the person to measure and the frames fit for it in {wildcards.video}"
     script:

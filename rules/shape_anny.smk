@@ -29,11 +29,13 @@ rule estimate_shape:
         runtime=growing(60),
         gpu=int(config["shape"]["device"] == "cuda"),
     params:
-        sources=sources_of("estimate_shape_anny.py"),
-        packages=packages_of("anny"),
-        estimates=config["shape"]["estimates"],
-        min_frames=config["selection"]["min_frames"],
-        device=config["shape"]["device"],
+        settled={
+            "sources": sources_of("estimate_shape_anny.py"),
+            "packages": packages_of("anny"),
+            "estimates": config["shape"]["estimates"],
+            "min_frames": config["selection"]["min_frames"],
+            "device": config["shape"]["device"],
+        },
         given=given_for_video(
             height_cm=None,
             mass_kg=None,

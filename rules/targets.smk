@@ -1,4 +1,6 @@
-# Everything up to a stage, for all videos: `snakemake --cores 4 keypoints`.
+# Everything up to a stage, for all videos: `snakemake --cores 4 keypoints`. The sampled frames stay until
+# the stages that look at them are done, which `sheets` and `reports` ask for.
+FORGOTTEN = [] if config["keep_frames"] else ["<results>/videos/{video}/frames_forgotten"]
 
 
 rule frames:
@@ -18,11 +20,12 @@ rule bodies:
 
 rule sheets:
     input:
-        of_every_video("<results>/videos/{video}/sheet.png"),
+        of_every_video(["<results>/videos/{video}/sheet.png", *FORGOTTEN]),
 
 
 rule reports:
     input:
+        of_every_video(FORGOTTEN),
         "<results>/summary.csv",
         "<results>/measurements.csv",
         "<results>/checks.csv",

@@ -34,8 +34,8 @@ def run(job: Job) -> None:
     main(
         Path(job.input.frames),
         Path(job.output.pose),
-        min_visibility=job.params.min_visibility,
-        people=job.params.people,
+        min_visibility=job.params.settled["min_visibility"],
+        people=job.params.settled["people"],
     )
 
 

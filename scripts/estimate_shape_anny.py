@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tapeless.camera import Camera
 from tapeless.gpu_usage import record_gpu_usage
 from tapeless.gpus import use_gpus
-from tapeless.jobs import Job
+from tapeless.jobs import Job, run_stages
 from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, run_people_stage
 from tapeless.shape.anny import Settings, estimate_bodies, read_frames
@@ -82,16 +82,16 @@ def with_camera(
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
-    given = job.params.given
+    settled, given = job.params.settled, job.params.given
     settings = Settings(
         stature_m=given["height_cm"] and given["height_cm"] / 100,
         mass_kg=given["mass_kg"],
         sex=given["sex"],
         vertical_fov_degrees=given["vertical_fov_degrees"],
         distance_m=given["distance_m"],
-        estimates=job.params.estimates,
-        min_frames=job.params.min_frames,
-        device=job.params.device,
+        estimates=settled["estimates"],
+        min_frames=settled["min_frames"],
+        device=settled["device"],
     )
     main(
         Path(job.input.keypoints),
@@ -112,4 +112,4 @@ def run(job: Job) -> None:
 
 if __name__ == "__main__":
     with job_log(snakemake.log.job):
-        run(snakemake)
+        run_stages(snakemake, [run])

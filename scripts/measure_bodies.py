@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tapeless.bodies import Body, InvalidBodyError
 from tapeless.jobs import Job
 from tapeless.logs import job_log
-from tapeless.measurements import Measured, Table, load_table, measure
+from tapeless.measurements import MeasuredBody, Table, load_table, measure
 from tapeless.people import run_people_stage
 from tapeless.seals import seal
 from tapeless.shapy_landmarks import Landmark, load_landmarks
@@ -93,7 +93,7 @@ def columns_of(values: Mapping[str, float], table: Table) -> dict[str, float]:
     }
 
 
-def contours_of(measured: Measured, table: Table) -> dict[str, float]:
+def contours_of(measured: MeasuredBody, table: Table) -> dict[str, float]:
     """The raw contours of the girths of one estimate, by column of the table."""
     return {
         record.contour_column: round(measured.contours[record.name], MICROMETRES)
@@ -143,8 +143,8 @@ def run(job: Job) -> None:
         Path(job.output.measurements),
         Path(job.output.measurements_table),
         [Path(file) for file in job.input.landmarks],
-        custom=job.params.custom,
-        contours=job.params.contours,
+        custom=job.params.settled["custom"],
+        contours=job.params.settled["contours"],
     )
 
 

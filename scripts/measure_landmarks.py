@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from tapeless.anatomy import Rule
-from tapeless.measurements import TABLE_FILE, Measured, Table, load_table, measure
+from tapeless.measurements import TABLE_FILE, MeasuredBody, Table, load_table, measure
 from tapeless.population import draw_adults, rest_body
 
 ADULTS = 40
@@ -50,7 +50,7 @@ def differences(count: int, topology: str) -> dict[str, list[float]]:
     }
 
 
-def _change(name: str, own: Measured, by_rule: Measured) -> float:
+def _change(name: str, own: MeasuredBody, by_rule: MeasuredBody) -> float:
     return by_rule.values[name] / own.values[name] - 1
 
 

@@ -4,6 +4,7 @@ Measures the bodies, checks whether the numbers are to be believed, sums up the 
 contact sheet and, unless they are to be kept, deletes the sampled frames.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import check_video
 import draw_video
 import measure_bodies
 import summarize_video
-from tapeless.jobs import Job, run_joined
+from tapeless.jobs import Job, Stage, run_stages
 from tapeless.logs import job_log
 
 if TYPE_CHECKING:
@@ -25,9 +26,13 @@ def forget_frames(job: Job) -> None:
     Path(job.output.forgotten).touch()
 
 
-STAGES = (measure_bodies.run, check_video.run, summarize_video.run, draw_video.run)
+def stages_of(job: Job) -> Iterator[Stage]:
+    """The stages that make what the job is to write of these, in their order."""
+    yield from (measure_bodies.run, check_video.run, summarize_video.run, draw_video.run)
+    if "forgotten" in dict(job.output.items()):
+        yield forget_frames
+
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
-        after = (forget_frames,) if "forgotten" in dict(snakemake.output.items()) else ()
-        run_joined(snakemake, (*STAGES, *after))
+        run_stages(snakemake, stages_of(snakemake))

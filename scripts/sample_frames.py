@@ -57,6 +57,7 @@ def main(
 
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
+    settled, given = job.params.settled, job.params.given
     is_in_container = job.config["sampling"]["ffmpeg"] == "container"
     usage_file = Path(job.log.usage) if is_in_container else None
     with expect_usage(usage_file):
@@ -66,13 +67,13 @@ def run(job: Job) -> None:
             Path(job.output.frames_table),
             Path(job.output.camera),
             sampling=Sampling(
-                frames=job.params.frames,
-                fps=job.params.fps,
-                start_s=job.params.given["start_s"],
-                end_s=job.params.given["end_s"],
-                rotate=job.params.rotate,
-                longest_side_px=job.params.longest_side_px,
-                hwaccel=job.params.hwaccel,
+                frames=settled["frames"],
+                fps=settled["fps"],
+                start_s=given["start_s"],
+                end_s=given["end_s"],
+                rotate=settled["rotate"],
+                longest_side_px=settled["longest_side_px"],
+                hwaccel=settled["hwaccel"],
             ),
             threads=job.threads,
             # else a verdict on another file would count as one on this, should this one come back

@@ -50,6 +50,7 @@ def main(
 def run(job: Job) -> None:
     """Runs the stage as a job of its own, or as a part of one."""
     recall_frames_of(job)
+    settled = job.params.settled
     main(
         Path(job.input.frames),
         Path(job.input.frames_table),
@@ -57,11 +58,11 @@ def run(job: Job) -> None:
         Path(job.output.keypoints),
         Path(job.output.keypoints_table),
         rules=Rules(
-            min_frames=job.params.min_frames,
-            min_person_height_px=job.params.min_person_height_px,
-            min_sharpness=job.params.min_sharpness,
+            min_frames=settled["min_frames"],
+            min_person_height_px=settled["min_person_height_px"],
+            min_sharpness=settled["min_sharpness"],
         ),
-        people=job.params.people,
+        people=settled["people"],
     )
 
 

@@ -108,6 +108,24 @@ def find_backend_needs(stage: str, config: Config) -> Needs:
     return cast(Needs, importlib.import_module(name).find_needs(config))
 
 
+def find_sharing_rules(config: Config) -> list[str]:
+    """The rules whose jobs start a container on a card, and may share its start.
+
+    Where each job has a card of its own, as on a cluster, nothing is shared: none should sit on a
+    card while another one works for it.
+    """
+    needs = find_needs(config)
+    return [rule for rule in STAGES.values() if needs[rule].program and needs[rule].card]
+
+
+def count_gathered(config: Config, cards: int) -> int:
+    """So many videos are brought to where they share containers, on cards, before others begin; 1
+    where none do. Not for clusters.
+    """
+    together = config["containers"]["videos_per_container"] if find_sharing_rules(config) else 1
+    return int(together * max(1, cards)) if together > 1 else 1
+
+
 def chosen_programs(config: Config) -> list[str]:
     """The programs of `containers.images` that are run."""
     return [needs.program for needs in find_needs(config).values() if needs.program]

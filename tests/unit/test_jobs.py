@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from tapeless.jobs import Job, run_joined
+from tapeless.jobs import Job, run_stages
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def find_joints(job: Job) -> None:
 
 
 def test_a_stage_reads_what_one_before_it_wrote(job: SimpleNamespace) -> None:
-    run_joined(job, [sample, find_joints])
+    run_stages(job, [sample, find_joints])
     assert job.output["pose"].read_text(encoding="utf-8") == "joints of film at 4 in walk"
 
 
@@ -47,5 +47,5 @@ def test_after_a_stage_that_fails_no_other_runs(job: SimpleNamespace) -> None:
         raise OSError("no space left")
 
     with pytest.raises(OSError, match="no space left"):
-        run_joined(job, [fail, find_joints])
+        run_stages(job, [fail, find_joints])
     assert not job.output["pose"].exists()
