@@ -30,8 +30,8 @@ OPEN_FILES = 64
 _NOBODY = 65534
 _GRACE_S = 5
 _TRIAL_LIMIT_S = 20
-_HIDDEN = ("/run", "/tmp", "/var/tmp")
-"""Folders with the sockets of other programs, such as a Docker daemon or a desktop."""
+_HIDDEN = ("/run", "/tmp", "/var/tmp", "/dev/shm")
+"""Folders with the sockets and the memory of other programs, such as a Docker daemon."""
 _KEPT_VARIABLES = re.compile(r"PATH|LANG|LC_.*|LD_LIBRARY_PATH|(CUDA|NVIDIA|LIBVA|VDPAU)_.*")
 _READ_ALL, _READ_AND_WRITE_ALL = "dac_read_search", "dac_override"
 _CAPABILITIES = {_READ_ALL: 2, _READ_AND_WRITE_ALL: 1}

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tapeless.hiding import hide_secrets_of_words
+
 OPTIONS_VARIABLE = "TAPELESS_OPTIONS"
 """The environment variable that holds, for a run and its jobs, the options of its configuration."""
 
@@ -22,12 +24,15 @@ def tapeless(*words: str) -> str:
 
 
 def join_options(configfiles: Iterable[Path], settings: Iterable[str]) -> str:
-    """The options of `tapeless` for files (as short as they can be named from here) and keys."""
+    """The options of `tapeless` for files (as short as they can be named from here) and keys.
+
+    They are shown, so that secrets are left out.
+    """
     options: list[str] = []
     for path in configfiles:
         is_below = path.is_relative_to(Path.cwd())
         options += ["--configfile", str(path.relative_to(Path.cwd()) if is_below else path)]
-    for setting in settings:
+    for setting in hide_secrets_of_words(settings):
         options += ["--config", setting]
     return shlex.join(options)
 

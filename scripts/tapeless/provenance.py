@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import platform
-import re
-import shlex
 import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
@@ -14,7 +12,10 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from tapeless.confinement import find_confinement
 from tapeless.gpus import GpuError, read_driver_version, read_gpus
+from tapeless.hiding import hide_secrets_of_command
+from tapeless.outcomes import MachineFault
 
 PACKAGES = (
     "snakemake",
@@ -27,17 +28,11 @@ PACKAGES = (
     "trimesh",
     "opencv-contrib-python",
     "ffmpeg-python",
-    "pyrender",
     "matplotlib",
 )
 """Packages whose version can change a number or a picture."""
 
-HIDDEN = "(hidden)"
-"""What stands in the place of what nobody else should read."""
-
 _GIT_TIME_LIMIT_S = 20
-_SECRET_OPTION = re.compile(r"--.*(secret|password|token|access-key|credential)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^/@\s]+@")
 
 
 def describe_run(
@@ -55,8 +50,8 @@ def describe_run(
 
     Args:
         version: of tapeless.
-        command: the command line that started the run, or None if it is not known; a word of it
-            that sets variables of containers is cut short.
+        command: the command line that started the run, or None if it is not known; its secrets
+            are left out.
         config: the configuration, defaults filled in, without its secrets (`hide_secrets`).
         repository: folder of the workflow's code.
         packages: names of the distributions to list; None stands for one that is not installed.
@@ -72,6 +67,7 @@ def describe_run(
         "code": describe_code(repository),
         "python": platform.python_version(),
         "ffmpeg": _ffmpeg_version(),
+        "ffmpeg_in_bubblewrap": _is_ffmpeg_shut_in(),
         "packages": {name: _version_of(name) for name in packages},
         "machine": {
             "system": platform.platform(),
@@ -82,32 +78,6 @@ def describe_run(
         **ingredients,
         "config": dict(config),
     }
-
-
-def hide_secrets(config: Mapping[str, Any]) -> dict[str, Any]:
-    """A configuration without the values of the containers' variables, which may be tokens."""
-    containers = config["containers"]
-    hidden = dict.fromkeys(containers["environment"], HIDDEN)
-    return {**config, "containers": {**containers, "environment": hidden}}
-
-
-def hide_secrets_of_command(command: str) -> str:
-    """A command line without what may be a secret.
-
-    That are settings of the containers' variables, the values of options such as
-    `--storage-s3-secret-key`, and a password in an address.
-    """
-    told: list[str] = []
-    for word in shlex.split(command):
-        name, equals, _ = word.partition("=")
-        if word.startswith("containers=") and "environment" in word:
-            word = f"containers={HIDDEN}"
-        elif _SECRET_OPTION.match(name) and equals:
-            word = f"{name}={HIDDEN}"
-        elif told and _SECRET_OPTION.match(told[-1]) and "=" not in told[-1]:
-            word = HIDDEN
-        told.append(_PASSWORD.sub(rf"\1{HIDDEN}@", word))
-    return shlex.join(told)
 
 
 def describe_cards() -> dict[str, Any] | None:
@@ -165,3 +135,11 @@ def _ffmpeg_version() -> str | None:
         return None
     said = subprocess.run([ffmpeg, "-version"], capture_output=True, text=True, check=False).stdout
     return said.splitlines()[0] if said else None
+
+
+def _is_ffmpeg_shut_in() -> bool | None:
+    """Whether it has no network and no place to write to; None where it does not run at all."""
+    try:
+        return find_confinement().bubblewrap is not None
+    except MachineFault:
+        return None

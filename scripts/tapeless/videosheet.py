@@ -28,6 +28,9 @@ _S3 = "s3://"
 _S3_PLUGIN = "snakemake_storage_plugin_s3"
 _MAX_ID_LENGTH = 100
 _DISALLOWED_IN_ID = re.compile(r"[^A-Za-z0-9._-]+")
+_PLACELESS = {"", ".", ".."}
+"""Parts of a path that name no file or folder of their own."""
+_DISALLOWED_ON_S3 = re.compile(r"[{}<>*?#\\\x00-\x1f\x7f-\x9f]")
 _NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]+)?")
 _MIXED_UP = (
     ("height_cm", 0.8, 2.5, "metres", 100),
@@ -272,14 +275,20 @@ def _find_row_faults(row: Row, schema: Schema, sampling: Mapping[str, Any]) -> I
 
 
 def _find_s3_faults(path: str) -> Iterator[str]:
-    """Whether the file is there turns out when Snakemake plans."""
+    """Whether the file is there turns out when Snakemake plans.
+
+    Snakemake fetches it to a path made of its name, which must not lead anywhere else.
+    """
     if find_spec(_S3_PLUGIN) is None:
         yield "videos on S3 need Snakemake's plugin for it: make setup-cluster"
-    bucket, _, key = path.removeprefix(_S3).partition("/")
-    if not (bucket and key):
+    bucket, *key = path.removeprefix(_S3).split("/")
+    if not (bucket and any(key)):
         yield f"path must be of the form s3://bucket/file, is {path!r}"
-    if found := sorted(set("{}<>*?#") & set(path)):
-        yield f"the name of a file on S3 cannot have {' '.join(found)} in it: {path!r}"
+    elif not _PLACELESS.isdisjoint([bucket, *key]):
+        yield f"between the slashes of a path on S3 must be names, not '', '.' or '..': {path!r}"
+    if found := sorted(set(_DISALLOWED_ON_S3.findall(path))):
+        told = " ".join(mark if mark.isprintable() else repr(mark) for mark in found)
+        yield f"the name of a file on S3 cannot have {told} in it: {path!r}"
 
 
 def _find_file_faults(path: str) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import socket
 import stat
@@ -159,6 +160,14 @@ class TestOrdinaryVideos:
         tmp_path.chmod(stat.S_IRWXU)
         (frames := tmp_path / "frames").mkdir()
         assert len(sample_frames(clip, frames, Sampling(frames=3))) == 3
+
+    @pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no disk in memory")
+    def test_one_on_a_disk_in_memory_is_read(self, clip: Path, tmp_path: Path):
+        """Below `/dev`, of which a decoder has its own."""
+        (frames := tmp_path / "frames").mkdir()
+        with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
+            copy = Path(shutil.copy(clip, folder))
+            assert len(sample_frames(copy, frames, Sampling(frames=3))) == 3
 
     def test_root_without_its_rights_can_still_decode(self, clip: Path, tmp_path: Path):
         """As in a container that was started with as few rights as possible."""

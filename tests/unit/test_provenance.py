@@ -19,8 +19,12 @@ import write_provenance
 from cards import make_cards
 from examined import IMAGES
 from tapeless.configuration import with_defaults
+from tapeless.confinement import Confinement
+from tapeless.hiding import hide_secrets
+from tapeless.hints import join_options
 from tapeless.needs import describe_needs, find_needs
-from tapeless.provenance import describe_code, describe_run, hide_secrets
+from tapeless.provenance import describe_code, describe_run
+from tapeless.watching.endings import word_command
 
 ROOT = Path(__file__).parents[2]
 
@@ -70,6 +74,16 @@ def test_a_run_is_described_by_what_it_was_given(repository: Path) -> None:
     assert json.loads(json.dumps(run)) == run
 
 
+@pytest.mark.parametrize("bubblewrap", ["/usr/bin/bwrap", None])
+def test_it_is_told_whether_ffmpeg_was_shut_in(
+    repository: Path, bubblewrap: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = Confinement(bubblewrap, is_other_user=False)
+    monkeypatch.setattr("tapeless.provenance.find_confinement", lambda: found)
+
+    assert describe(repository)["ffmpeg_in_bubblewrap"] is (bubblewrap is not None)
+
+
 def test_values_of_the_containers_variables_are_not_told(repository: Path) -> None:
     config = configured(containers={"environment": {"TOKEN": "abc", "THREADS": "1"}})
 
@@ -85,11 +99,24 @@ def test_values_of_the_containers_variables_are_not_told(repository: Path) -> No
     ("typed", "told"),
     [
         ("--cores 2 --config 'containers={environment: {A: b}}'", "--config 'containers=(hidden)'"),
+        ("--config='containers={environment: {A: b}}'", "'--config=containers=(hidden)'"),
+        ("-C'containers={environment: {A: b}}'", "'-Ccontainers=(hidden)'"),
+        ("-C 'containers={environment: {A: b}}'", "-C 'containers=(hidden)'"),
+        ("-nC='containers={environment: {A: b}}'", "'-nC=containers=(hidden)'"),
+        ("-C 'containers={runtime: host,\n\"environment\": {A: b}}'", "-C 'containers=(hidden)'"),
+        ("-C \"containers={'environment': {A: b}}\" x=1", "-C 'containers=(hidden)' x=1"),
+        ("--configfile containers/environment.yaml", "--configfile containers/environment.yaml"),
         ("--config 'containers={runtime: host}' keep_frames=true", "'containers={runtime: host}'"),
         (
             "--storage-s3-secret-key 'A: b' --cores 2",
             "--storage-s3-secret-key '(hidden)' --cores 2",
         ),
+        (
+            "--storage-s3-secret-key one:A 'A: b' -n keypoints",
+            "--storage-s3-secret-key '(hidden)' '(hidden)' -n keypoints",
+        ),
+        ("--storage-x-account-key 'A: b'", "--storage-x-account-key '(hidden)'"),
+        ("--storage-x-passwd='A: b' x", "'--storage-x-passwd=(hidden)' x"),
         ("--storage-s3-token='A: b' --cores 2", "'--storage-s3-token=(hidden)' --cores 2"),
         ("--storage-s3-endpoint-url https://me:A:b@host:9000/x", "https://me:(hidden)@host:9000/x"),
     ],
@@ -99,6 +126,20 @@ def test_nor_are_they_in_the_command_line(repository: Path, typed: str, told: st
 
     assert told in command
     assert "A: b" not in command and "A:b" not in command
+
+
+@pytest.mark.parametrize("option", ["--config ", "--config=", "-C", "-C "])
+def test_a_command_with_secrets_is_not_said_again_when_a_run_ends(option: str) -> None:
+    assert word_command(f"snakemake {option}'containers={{environment: {{A: b}}}}'") is None
+    assert word_command(f"snakemake {option}keep_frames=true") is not None
+
+
+def test_nor_are_they_in_commands_that_a_person_is_told_to_type() -> None:
+    settings = ["keep_frames=true", "containers={environment: {TOKEN: abc}}", "people=all"]
+
+    assert join_options([], settings) == (
+        "--config keep_frames=true --config 'containers=(hidden)' --config people=all"
+    )
 
 
 def test_a_clean_repository_names_its_commit(repository: Path) -> None:
@@ -166,6 +207,7 @@ def test_the_embedded_route_has_no_images_weights_or_cards(repository: Path) -> 
         "code",
         "python",
         "ffmpeg",
+        "ffmpeg_in_bubblewrap",
         "packages",
         "machine",
         "config",

@@ -310,6 +310,14 @@ class TestSheet:
                 {"path": "s3://lab/{walk}.mp4"},
                 "the name of a file on S3 cannot have { } in it: 's3://lab/{walk}.mp4'",
             ),
+            (
+                {"path": "s3://lab/walk\\one.mp4"},
+                "the name of a file on S3 cannot have \\ in it: 's3://lab/walk\\\\one.mp4'",
+            ),
+            (
+                {"path": "s3://lab/\x1b/walk.mp4"},
+                "the name of a file on S3 cannot have '\\x1b' in it: 's3://lab/\\x1b/walk.mp4'",
+            ),
             ({"path": TOO_LONG}, f"cannot look at {TOO_LONG!r}: File name too long"),
         ],
     )
@@ -321,6 +329,37 @@ class TestSheet:
         assert videos == {}
         assert [found[: len(fault)] for found in faults] == [f"line 2: {fault}"[: len(fault)]]
         assert faults[0].removeprefix("line 2: ").startswith(fault)
+
+    @pytest.mark.parametrize(
+        "path",
+        [
+            "s3://lab/../../../../victim/keep.py",
+            "s3://lab/walks/../walk.mp4",
+            "s3://lab/./walk.mp4",
+            "s3://lab/walks//walk.mp4",
+            "s3://lab//walk.mp4",
+            "s3://lab/walks/",
+            "s3://../walk.mp4",
+        ],
+    )
+    def test_a_path_on_s3_leads_nowhere_but_to_its_file(self, tmp_path: Path, path: str):
+        """Else its copy would be made, and deleted, in another place of this machine."""
+        videos, (fault,) = self.read(tmp_path, "video\tpath", f"x\t{path}")
+        assert videos == {}
+        assert fault == (
+            f"line 2: between the slashes of a path on S3 must be names, not '', '.' or '..': "
+            f"{path!r}"
+        )
+
+    @pytest.mark.parametrize("dots", [".\t.", ".\n.", ".\r."])
+    def test_nor_one_that_does_so_when_marks_are_left_out(self, tmp_path: Path, dots: str):
+        _, (fault,) = self.read(tmp_path, "video\tpath", f'x\t"s3://lab/{dots}/{dots}/walk.mp4"')
+        assert "the name of a file on S3 cannot have" in fault
+
+    @pytest.mark.parametrize("name", ["...", "..walk", "my walks", "gehen ü", "a%2F..", "a;b=1+1"])
+    def test_a_name_on_s3_may_have_most_marks(self, tmp_path: Path, name: str):
+        videos, faults = self.read(tmp_path, "video\tpath", f"x\ts3://lab/{name}/{name}.mp4")
+        assert (list(videos), faults) == (["x"], [])
 
     def test_a_video_on_s3_needs_the_plugin(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr("sys.path", [path for path in sys.path if path != str(PLUGINS)])

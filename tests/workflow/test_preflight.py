@@ -57,7 +57,19 @@ def test_all_that_is_missing_is_said_at_once_and_no_job_runs(
     count = sum(map(len, found.values()))
     assert f"Nothing was run, for want of {count} things that the jobs need:" in run.stdout
     assert "`tapeless doctor --configfile config/reference.yaml --config" in run.stdout
-    assert not project.results.exists()
+    assert [path.name for path in project.results.iterdir()] == [".tapeless.lock"]
+
+
+def test_that_ffmpeg_cannot_be_shut_in_is_said_once_and_stops_nobody(
+    project: Project, tmp_path_factory: pytest.TempPathFactory
+):
+    """As in many containers, where Bubblewrap may make no namespaces."""
+    folder = tmp_path_factory.mktemp("forbidden")
+    (folder / "bwrap").write_text("#!/bin/sh\nexit 1\n", encoding="utf-8")
+    (folder / "bwrap").chmod(stat.S_IRWXU)
+    run = project.snakemake("frames", environment={"PATH": f"{folder}:{os.environ['PATH']}"})
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("could use the network if a hostile video took it over") == 1
 
 
 def test_nothing_is_looked_for_that_no_job_needs(project: Project, broken: dict[str, str]):

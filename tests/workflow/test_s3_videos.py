@@ -58,3 +58,16 @@ def test_a_video_that_is_not_there_is_named_before_anything_runs(
     assert run.returncode != 0
     assert "s3://lab/none.mp4" in run.stdout
     assert not (plugged_project.results / "videos").exists()
+
+
+def test_a_name_on_s3_reaches_no_file_outside_of_snakemakes_own_folder(
+    plugged_project: PluggedProject, bucket: Any
+):
+    own = plugged_project.folder / "scripts/own.py"
+    own.write_text("# the user's\n", encoding="utf-8")
+    bucket.put_object(Key="../../../../scripts/own.py", Body=b"# of somebody else")
+    plugged_project.write_sheet(ROW | {"path": "s3://lab/../../../../scripts/own.py"})
+    run = plugged_project.snakemake("frames")
+    assert run.returncode != 0
+    assert "between the slashes of a path on S3 must be names" in run.stdout
+    assert own.read_text(encoding="utf-8") == "# the user's\n"

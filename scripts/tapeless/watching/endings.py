@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePath
 
-from tapeless.provenance import HIDDEN, hide_secrets_of_command
+from tapeless.hiding import HIDDEN, hide_secrets_of_command
 from tapeless.watching.failures import Failure
 from tapeless.words import counted
 
