@@ -8,9 +8,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from tapeless.anatomy import BONES, DIRECTIONS, RULE_KINDS, TOPOLOGIES, Anatomy, Place, Rule
+from tapeless.own_tables import read_table
 from tapeless.units import QUANTITIES, UNITS, Unit
 
 MAIN = ("height", "chest", "waist", "hips", "mass")
@@ -129,7 +128,7 @@ def load_definitions(path: Path) -> Table:
     Raises:
         ValueError: naming the file and everything that is wrong with it.
     """
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    content = read_table(path)
     table = Table(
         version=content["version"],
         measurements=tuple(map(_measurement, content["measurements"])),

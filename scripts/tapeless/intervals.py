@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 from scipy.special import stdtrit
 
 from tapeless.bodies import SCALES
@@ -29,15 +29,15 @@ def load_uncertainty(path: Path = UNCERTAINTY_FILE) -> Uncertainty:
     Raises:
         ValueError: naming the file and the row that is wrong.
     """
-    rows = pd.read_csv(path, comment="#")
-    wrong = rows[~rows["scale"].isin(SCALES) | ~rows["relative_sd"].between(0, 1)]
-    if len(wrong):
-        allowed = f"allowed: scale {' or '.join(SCALES)}, relative_sd 0 to 1"
-        raise ValueError(f"{path}: {wrong.iloc[0].to_dict()}; {allowed}")
     combined: dict[tuple[str, str, str], float] = {}
-    for row in rows.to_dict("records"):
-        key = (str(row["shape_backend"]), str(row["measurement"]), str(row["scale"]))
-        combined[key] = math.hypot(combined.get(key, 0.0), row["relative_sd"])
+    with path.open(newline="", encoding="utf-8") as stream:
+        for row in csv.DictReader(line for line in stream if not line.startswith("#")):
+            relative_sd = float(row["relative_sd"] or math.nan)
+            if row["scale"] not in SCALES or not 0 <= relative_sd <= 1:
+                allowed = f"allowed: scale {' or '.join(SCALES)}, relative_sd 0 to 1"
+                raise ValueError(f"{path}: {row}; {allowed}")
+            key = (row["shape_backend"], row["measurement"], row["scale"])
+            combined[key] = math.hypot(combined.get(key, 0.0), relative_sd)
     return combined
 
 

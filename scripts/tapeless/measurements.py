@@ -19,7 +19,7 @@ from tapeless.tape import Floats
 __all__ = [
     "MAIN",
     "TABLE_FILE",
-    "Measured",
+    "MeasuredBody",
     "Measurement",
     "Table",
     "load_table",
@@ -31,7 +31,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Measured:
+class MeasuredBody:
     """What was measured on one body, by name, in the order of the table.
 
     Attributes:
@@ -62,7 +62,7 @@ def load_table(path: Path = TABLE_FILE, *, custom: Sequence[Mapping[str, Any]] =
     return with_custom(table, custom) if custom else table
 
 
-def measure(body: Body, table: Table | None = None) -> Measured:
+def measure(body: Body, table: Table | None = None) -> MeasuredBody:
     """Measures a body by a table, by default tapeless' own.
 
     Raises:
@@ -87,7 +87,7 @@ def measure(body: Body, table: Table | None = None) -> Measured:
         subject.values[record.name] = one.value
         if said := _flags(one, record, table.topologies[body.topology], flags):
             flags[record.name] = said
-    return Measured(
+    return MeasuredBody(
         values=subject.values,
         flags=flags,
         contours={n: r.contour for n, r in found.items() if r.contour is not None},

@@ -13,11 +13,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-
-import pandas as pd
+from typing import TYPE_CHECKING
 
 from tapeless.outcomes import Outcome, Rejected, check_stage, run_stage
 from tapeless.seals import seal
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MAIN_PERSON = 1
 """The number of the person whom the sheet's height, mass, sex and subject belong to."""

@@ -1,4 +1,4 @@
-"""What every rendered scene needs: shading normals, and lights that shine from a place."""
+"""What every rendered scene needs: shading normals."""
 
 from __future__ import annotations
 
@@ -10,20 +10,10 @@ def vertex_normals(
     vertices: npt.NDArray[np.floating], faces: npt.NDArray[np.integer]
 ) -> npt.NDArray[np.float32]:
     """Unit normals (V, 3) of vertices (V, 3): of the faces (F, 3) around each, by their areas."""
-    corners = vertices[faces]
-    crosses = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0])
-    sums = [np.bincount(faces.ravel(), np.repeat(axis, 3), len(vertices)) for axis in crosses.T]
+    corners = vertices.T.take(faces.T, axis=1)
+    (ax, ay, az), (bx, by, bz) = corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]
+    crosses = (ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx)
+    sums = [np.bincount(faces.ravel(), np.repeat(axis, 3), len(vertices)) for axis in crosses]
     normals = np.stack(sums, axis=1)
     lengths = np.linalg.norm(normals, axis=1, keepdims=True)
     return (normals / np.maximum(lengths, 1e-12)).astype(np.float32)
-
-
-def shining_from(source: npt.ArrayLike) -> npt.NDArray[np.float64]:
-    """(4, 4) pose of a light that shines from `source` towards the origin, along its own -z."""
-    back = np.asarray(source, np.float64)
-    back = back / np.linalg.norm(back)
-    right = np.cross([0, 1, 0], back)
-    right = right / np.linalg.norm(right)
-    pose = np.eye(4)
-    pose[:3, :3] = np.stack([right, np.cross(back, right), back], axis=1)
-    return pose

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from tapeless.following import find_crowded, find_doubtful
@@ -22,6 +21,7 @@ from tapeless.images import read_rgb
 from tapeless.keypoints import Person, frame_names, read_poses, write_people
 from tapeless.outcomes import Rejected
 from tapeless.people import MAIN_PERSON, run_each_person
+from tapeless.writing import cell, write_rows
 
 log = logging.getLogger(__name__)
 
@@ -111,8 +111,8 @@ def read_footage(frames: Path, frames_table: Path, pose: Path) -> Footage:
     """
     names = frame_names(frames)
     poses = read_poses(pose, names)
-    rows = pd.read_csv(frames_table)
-    times: dict[str, float] = dict(zip(rows["frame"], rows["time_s"], strict=True))
+    with frames_table.open(newline="", encoding="utf-8") as stream:
+        times = {row["frame"]: float(row["time_s"]) for row in csv.DictReader(stream)}
     views = _views(frames, names, poses, times)
     return Footage(names, times, {name: len(people) for name, people in poses.items()}, views)
 
@@ -296,24 +296,21 @@ def write_table(path: Path, verdicts: Mapping[int | None, Sequence[Verdict]]) ->
 
     `verdicts` is by the number of the person; None stands for a video without anybody.
     """
-    with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream)
-        writer.writerow(COLUMNS)
-        for person, own in verdicts.items():
-            writer.writerows(_row(person, verdict) for verdict in own)
+    rows = (_row(person, verdict) for person, own in verdicts.items() for verdict in own)
+    write_rows(path, COLUMNS, (map(cell, row) for row in rows))
 
 
 def _row(person: int | None, verdict: Verdict) -> list[object]:
     return [
         verdict.frame,
-        "" if person is None else person,
+        person,
         verdict.time_s,
         "kept" if verdict.code is None else "dropped",
-        verdict.code or "",
-        verdict.reason or "",
+        verdict.code,
+        verdict.reason,
         verdict.people,
-        "" if verdict.person is None else round(verdict.person.height_px, 1),
-        "" if verdict.sharpness is None else round(verdict.sharpness, 3),
+        None if verdict.person is None else round(verdict.person.height_px, 1),
+        None if verdict.sharpness is None else round(verdict.sharpness, 3),
     ]
 
 

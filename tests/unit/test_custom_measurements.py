@@ -248,6 +248,7 @@ def test_mistakes_are_reported_before_a_run_with_all_others() -> None:
     ("change", "message"),
     [
         ({"name": "9 lives"}, "measurements.custom.0.name must be small letters"),
+        ({"name": "belly\n"}, "measurements.custom.0.name must be small letters"),
         ({"kind": "sum"}, "measurements.custom.0.kind must be one of girth, path"),
         ({"above": "navel"}, "unknown key measurements.custom.0.above"),
         ({"share": 2}, "measurements.custom.0.share must be from 0 to 1"),

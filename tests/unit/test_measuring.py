@@ -14,7 +14,7 @@ import measure_landmarks
 from tapeless.anatomy import JOINTS, Rule
 from tapeless.bodies import Body
 from tapeless.definitions import KINDS
-from tapeless.measurements import Measured, load_table, measure
+from tapeless.measurements import MeasuredBody, load_table, measure
 from tapeless.measuring import ALGORITHMS, FLAGS, Subject
 from tapeless.tape import HORIZONTAL, Cut, Slicer
 
@@ -79,7 +79,7 @@ def body() -> Body:
 
 
 @pytest.fixture(scope="module")
-def measured(body: Body) -> Measured:
+def measured(body: Body) -> MeasuredBody:
     return measure(body)
 
 
@@ -99,14 +99,14 @@ def test_a_limb_has_the_girth_of_its_rod_however_it_is_held(degrees: float) -> N
     assert values["wrist"] == pytest.approx(circle(0.025), rel=1e-3)
 
 
-def test_girths_of_the_leg_are_taken_across_its_bones(body: Body, measured: Measured) -> None:
+def test_girths_of_the_leg_are_taken_across_its_bones(body: Body, measured: MeasuredBody) -> None:
     assert measured.values["knee"] == pytest.approx(circle(0.06), rel=2e-3)
     assert measured.values["neck"] == pytest.approx(circle(0.05), rel=1e-3)
 
 
 @pytest.mark.parametrize(("name", "share"), [("thigh", 0.05), ("mid_thigh", 0.5)])
 def test_girths_of_the_thigh_lie_between_the_bones_point_nearest_the_crotch_and_the_knee(
-    body: Body, measured: Measured, name: str, share: float
+    body: Body, measured: MeasuredBody, name: str, share: float
 ) -> None:
     crotch = Subject(body, load_table().topologies["other"]).places.find("crotch")
     hip, knee = (body.joints[JOINTS.index(f"left_{joint}")] for joint in ("hip", "knee"))
@@ -121,7 +121,7 @@ def test_girths_of_the_thigh_lie_between_the_bones_point_nearest_the_crotch_and_
 
 
 def test_the_tape_around_a_knee_goes_through_the_middle_of_the_kneecap(
-    adult: Body, of_adult: Measured
+    adult: Body, of_adult: MeasuredBody
 ) -> None:
     landmarks = load_table().topologies["anny"].landmarks
     for side, ring in zip(("left", "right"), of_adult.lines["knee"], strict=True):
@@ -131,7 +131,7 @@ def test_the_tape_around_a_knee_goes_through_the_middle_of_the_kneecap(
 
 
 def test_the_calf_is_where_the_lower_leg_is_widest_and_the_ankle_where_it_is_narrowest(
-    measured: Measured,
+    measured: MeasuredBody,
 ) -> None:
     assert measured.values["calf"] == pytest.approx(circle(0.07), rel=3e-3)
     assert measured.values["ankle"] == pytest.approx(circle(0.03), rel=5e-3)
@@ -176,7 +176,7 @@ def test_a_limb_that_is_not_there_has_no_value_and_a_flag(body: Body) -> None:
 # lengths
 
 
-def test_lengths_of_the_arm_are_those_of_its_bones(body: Body, measured: Measured) -> None:
+def test_lengths_of_the_arm_are_those_of_its_bones(body: Body, measured: MeasuredBody) -> None:
     values = measured.values
 
     assert values["forearm_length"] == pytest.approx(0.25, rel=1e-5)
@@ -187,14 +187,14 @@ def test_lengths_of_the_arm_are_those_of_its_bones(body: Body, measured: Measure
     assert values["upper_arm_length"] == pytest.approx(0.3, rel=1e-5)
 
 
-def test_heights_are_vertical(measured: Measured) -> None:
+def test_heights_are_vertical(measured: MeasuredBody) -> None:
     values = measured.values
 
     assert values["height"] == pytest.approx(1.8, abs=1e-6)
     assert values["torso_height"] == pytest.approx(1.5 - values["inside_leg"], abs=2e-3)
 
 
-def test_the_foot_is_as_long_as_its_farthest_points_are_apart(measured: Measured) -> None:
+def test_the_foot_is_as_long_as_its_farthest_points_are_apart(measured: MeasuredBody) -> None:
     assert measured.values["foot_length"] == pytest.approx(np.hypot(0.26, 0.06), rel=2e-3)
 
 
@@ -245,7 +245,7 @@ def _path(solid, ends) -> float:
 # the torso
 
 
-def test_the_natural_waist_is_where_the_torso_is_narrowest(measured: Measured) -> None:
+def test_the_natural_waist_is_where_the_torso_is_narrowest(measured: MeasuredBody) -> None:
     long, short = 0.14, 0.07
 
     assert measured.values["natural_waist"] == pytest.approx(
@@ -283,7 +283,7 @@ def test_a_tube_has_the_area_of_its_wall_and_its_ends() -> None:
     assert area == pytest.approx(2 * np.pi * 0.15 * 1.8 + 2 * np.pi * 0.15**2, rel=1e-4)
 
 
-def test_what_is_computed_from_others_is(measured: Measured) -> None:
+def test_what_is_computed_from_others_is(measured: MeasuredBody) -> None:
     values = measured.values
 
     assert values["bmi"] == values["mass"] / values["height"] ** 2
@@ -325,11 +325,11 @@ def adult() -> Body:
 
 
 @pytest.fixture(scope="module")
-def of_adult(adult: Body) -> Measured:
+def of_adult(adult: Body) -> MeasuredBody:
     return measure(adult)
 
 
-def test_everything_can_be_told_of_a_body_of_anny(of_adult: Measured) -> None:
+def test_everything_can_be_told_of_a_body_of_anny(of_adult: MeasuredBody) -> None:
     assert list(of_adult.values) == [record.name for record in load_table().measurements]
     assert {flag for flags in of_adult.flags.values() for flag in flags} <= {
         "no_distinct_waist",
@@ -338,13 +338,15 @@ def test_everything_can_be_told_of_a_body_of_anny(of_adult: Measured) -> None:
     assert set(of_adult.contours) == GIRTHS
 
 
-def test_at_least_25_measurements_can_be_told_of_any_mesh_with_joints(measured: Measured) -> None:
+def test_at_least_25_measurements_can_be_told_of_any_mesh_with_joints(
+    measured: MeasuredBody,
+) -> None:
     assert len(measured.values) == len(load_table().measurements) >= 25
 
 
 @pytest.mark.parametrize("factor", [0.9, 1.15])
 def test_each_value_goes_with_its_power_of_the_scale(
-    adult: Body, of_adult: Measured, factor: float
+    adult: Body, of_adult: MeasuredBody, factor: float
 ) -> None:
     scaled = measure(replace(adult, vertices=adult.vertices * factor, joints=adult.joints * factor))
 
@@ -357,7 +359,7 @@ def test_each_value_goes_with_its_power_of_the_scale(
 
 @pytest.mark.parametrize("degrees", [90, 200])
 def test_moving_on_the_floor_and_turning_changes_no_value(
-    adult: Body, of_adult: Measured, degrees: float
+    adult: Body, of_adult: MeasuredBody, degrees: float
 ) -> None:
     cos, sin = np.cos(np.radians(degrees)), np.sin(np.radians(degrees))
     turn = np.array([[cos, 0, sin], [0, 1, 0], [-sin, 0, cos]])
@@ -368,20 +370,20 @@ def test_moving_on_the_floor_and_turning_changes_no_value(
     assert dict(result.values) == pytest.approx(dict(of_adult.values), rel=1e-3)
 
 
-def test_a_taut_tape_is_never_longer_than_the_contour(of_adult: Measured) -> None:
+def test_a_taut_tape_is_never_longer_than_the_contour(of_adult: MeasuredBody) -> None:
     for name, contour in of_adult.contours.items():
         assert of_adult.values[name] <= contour + 1e-9, name
     assert of_adult.contours["chest"] > of_adult.values["chest"] + 0.005
 
 
-def test_lines_are_as_long_as_the_values_say(of_adult: Measured) -> None:
+def test_lines_are_as_long_as_the_values_say(of_adult: MeasuredBody) -> None:
     for name in GIRTHS | {"arm_length", "back_length", "foot_length", "shoulder_breadth"}:
         lengths = [np.linalg.norm(np.diff(x, axis=0), axis=1).sum() for x in of_adult.lines[name]]
         assert np.mean(lengths) == pytest.approx(of_adult.values[name], rel=1e-6), name
 
 
 def test_what_is_not_flagged_is_the_same_with_landmarks_by_rule(
-    adult: Body, of_adult: Measured
+    adult: Body, of_adult: MeasuredBody
 ) -> None:
     own_names = {own: name for name, own in load_table().topologies["anny"].joints.items()}
     named = np.array([own_names.get(name, name) for name in adult.joint_names.tolist()])
@@ -421,7 +423,7 @@ def as_smplx(body: Body) -> Body:
 
 
 def test_every_measurement_can_be_told_of_a_mannequin_numbered_as_smplx(
-    body: Body, measured: Measured
+    body: Body, measured: MeasuredBody
 ) -> None:
     result = measure(as_smplx(body))
 
@@ -488,7 +490,9 @@ def test_shares_in_rules_are_those_of_adults_of_anny() -> None:
     assert topologies["smplx"].landmarks["underbust"] == rules["underbust"]
 
 
-def test_a_mesh_with_other_names_for_its_joints_is_measured(body: Body, measured: Measured) -> None:
+def test_a_mesh_with_other_names_for_its_joints_is_measured(
+    body: Body, measured: MeasuredBody
+) -> None:
     table = load_table()
     names = {name: f"my {name}" for name in JOINTS}
     anatomy = table.topologies["other"].renamed(names)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from tapeless.outcomes import Rejected
 from tapeless.shape.anny import Frame, Settings, estimate_bodies
 from tapeless.shape.anny_fit import Fitter
 from tapeless.shape.anny_posing import Pose, rotation_from_vector, vector_from_rotation
-from tapeless.shape.anny_space import ShapeSpace
+from tapeless.shape.anny_space import ShapeSpace, SpaceError
 from tapeless.shape.anny_space_building import build_shape_space
 from tapeless.shape.gauss_newton import NormalEquations
 from tapeless.shape.outlines import trace_outline
@@ -102,6 +103,61 @@ def silhouette_of(triangles: NDArray[np.float32]) -> NDArray[np.uint8]:
 
 
 # --- the pieces ---------------------------------------------------------------------------------
+
+
+def test_who_reads_a_space_that_is_made_again_reads_the_old_one_whole(
+    space: ShapeSpace, tmp_path: Path
+) -> None:
+    path = tmp_path / "space.npz"
+    space.save(path)
+    old = path.read_bytes()
+    with path.open("rb") as reader:
+        replace(space, mean=space.mean + 1).save(path)
+        assert reader.read() == old
+    assert np.array_equal(ShapeSpace.load(path).mean, space.mean + 1)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_two_jobs_may_make_a_space_at_once_while_another_reads_it(
+    space: ShapeSpace, tmp_path: Path
+) -> None:
+    path = tmp_path / "space.npz"
+    space.save(path)
+    makers = [replace(space, mean=np.full_like(space.mean, number)) for number in (1, 2)]
+
+    def make(maker: ShapeSpace) -> None:
+        for _ in range(3):
+            maker.save(path)
+
+    with ThreadPoolExecutor(2) as pool:
+        jobs = [pool.submit(make, maker) for maker in makers]
+        seen = [ShapeSpace.load(path).mean]
+        while not all(job.done() for job in jobs):
+            seen.append(ShapeSpace.load(path).mean)
+    assert [job.exception() for job in jobs] == [None, None]
+    wanted = (space.mean, *(maker.mean for maker in makers))
+    assert all(any(np.array_equal(mean, whole) for whole in wanted) for mean in seen)
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("damage", ["a bit", "cut off", "empty", "another version"])
+def test_a_damaged_space_is_removed_to_be_made_again(
+    space: ShapeSpace, tmp_path: Path, damage: str
+) -> None:
+    path = tmp_path / "space.npz"
+    space.save(path)
+    content = bytearray(path.read_bytes())
+    if damage == "another version":
+        np.savez(path, mean=space.mean)
+    elif damage == "a bit":
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    else:
+        path.write_bytes(content[: len(content) // 2 if damage == "cut off" else 0])
+    with pytest.raises(SpaceError, match=r"has been removed: the same command makes it again"):
+        ShapeSpace.load(path)
+    with pytest.raises(SpaceError, match=r"is gone.* The same command makes it again"):
+        ShapeSpace.load(path)
 
 
 def test_a_rotation_is_its_vector() -> None:

@@ -11,11 +11,16 @@ body file: metres, y up, facing +z.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, fields
 from pathlib import Path
+from uuid import uuid4
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
+
+from tapeless.outcomes import MachineFault
 
 Array = NDArray[np.float32]
 
@@ -76,6 +81,10 @@ KEYPOINT_JOINTS: dict[str, tuple[str, str]] = {
 """Which point of the body each keypoint means. Neck and MidHip follow from their neighbours."""
 
 
+class SpaceError(MachineFault):
+    """The file of a space cannot be used; the message says what to do."""
+
+
 @dataclass(frozen=True)
 class ShapeSpace:
     """A linear space of unposed bodies with its skeleton, as the fit needs it.
@@ -115,11 +124,38 @@ class ShapeSpace:
         return self.prior_means[row], self.prior_precisions[row]
 
     def save(self, path: Path) -> None:
-        """Writes the space as a compressed npz."""
-        np.savez_compressed(path, **{f.name: getattr(self, f.name) for f in fields(self)})
+        """Writes the space as a compressed npz; a file that is there stays whole until the end.
+
+        Jobs of several projects may do so at once: the last one stays.
+        """
+        unfinished = path.with_name(f".{path.name}.{uuid4().hex}.unfinished")
+        try:
+            with unfinished.open("wb") as file:
+                np.savez_compressed(file, **{f.name: getattr(self, f.name) for f in fields(self)})
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
 
     @classmethod
     def load(cls, path: Path) -> ShapeSpace:
-        """Reads a space; KeyError if the file is of another version of this class."""
-        with np.load(path, allow_pickle=False) as data:
-            return cls(**{f.name: data[f.name] for f in fields(cls)})
+        """Reads a space.
+
+        Raises:
+            SpaceError: if it is not there, damaged, or of another version of this class. Then it is
+                removed, so that it is made again.
+        """
+        try:
+            with np.load(path, allow_pickle=False) as data:
+                return cls(**{f.name: data[f.name] for f in fields(cls)})
+        except FileNotFoundError:
+            raise SpaceError(
+                f"{path} is gone, the space of bodies that is made once for all videos. The same "
+                "command makes it again, in a minute."
+            ) from None
+        except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
+            path.unlink(missing_ok=True)
+            raise SpaceError(
+                f"{path} was damaged or is of another version ({error}), and has been removed: the "
+                "same command makes it again, in a minute. If nobody touched it, have the disk "
+                "checked."
+            ) from error

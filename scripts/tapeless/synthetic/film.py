@@ -16,7 +16,7 @@ import torch
 
 from tapeless.anny_model import load_model
 from tapeless.population import Adult, parameters_of, rest_shapes
-from tapeless.scenes import shining_from, vertex_normals
+from tapeless.scenes import vertex_normals
 from tapeless.synthetic.camera import FILL, Camera
 from tapeless.synthetic.clothes import Outfit, dress
 from tapeless.synthetic.motion import stand_and_sway
@@ -158,9 +158,20 @@ def _lit_scene(camera: Camera, generator: np.random.Generator) -> pyrender.Scene
     scene.add(lens, pose=camera.pose)
     scene.add(
         pyrender.DirectionalLight(intensity=generator.uniform(2.0, 3.5)),
-        pose=shining_from(generator.uniform([-1.5, 0.5, 0.5], [1.5, 2.0, 1.5])),
+        pose=_shining_from(generator.uniform([-1.5, 0.5, 0.5], [1.5, 2.0, 1.5])),
     )
     return scene
+
+
+def _shining_from(source: npt.ArrayLike) -> npt.NDArray[np.float64]:
+    """(4, 4) pose of a light that shines from `source` towards the origin, along its own -z."""
+    back = np.asarray(source, np.float64)
+    back = back / np.linalg.norm(back)
+    right = np.cross([0, 1, 0], back)
+    right = right / np.linalg.norm(right)
+    pose = np.eye(4)
+    pose[:3, :3] = np.stack([right, np.cross(back, right), back], axis=1)
+    return pose
 
 
 def _mesh(vertices: Floats, faces: npt.NDArray[np.int64], colours: Frame) -> pyrender.Mesh:

@@ -28,6 +28,7 @@ from tapeless.outcomes import check_stage
 from tapeless.seals import seal
 from tapeless.video.programs import CONTAINER_PROGRAM, HOST_TOOLS, Tools
 from tapeless.video.sample import Sampling, sample_frames
+from tapeless.writing import write_json
 
 log = logging.getLogger(__name__)
 
@@ -46,7 +47,7 @@ def write_recipe(frames: Path, video: Path, sampling: Sampling, tools: Tools = H
         "sampling": asdict(sampling),
         "ffmpeg": _describe(tools),
     }
-    (frames / RECIPE_FILE).write_text(json.dumps(recipe, indent=2) + "\n", encoding="utf-8")
+    write_json(frames / RECIPE_FILE, recipe)
 
 
 def recall_frames_of(job: Job) -> None:

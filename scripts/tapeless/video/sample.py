@@ -14,12 +14,11 @@ on neither the length of the video nor the number of pictures.
 
 from __future__ import annotations
 
-import csv
 import logging
 import math
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +31,7 @@ from tapeless.outcomes import Rejected
 from tapeless.video.decode import TURNS, Picture, View, decode
 from tapeless.video.probe import Clip, probe, scan
 from tapeless.video.programs import HOST_TOOLS, Tools
+from tapeless.writing import write_rows
 
 log = logging.getLogger(__name__)
 
@@ -215,14 +215,12 @@ def laplacian_variance(rgb: NDArray[np.uint8]) -> float:
 
 def write_table(path: Path, frames: Sequence[Frame]) -> None:
     """Writes `frames.csv`: a header, and a row for each sampled frame."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [f.name for f in fields(Frame)], lineterminator="\n")
-        writer.writeheader()
-        for frame in frames:
-            row = asdict(frame)
-            writer.writerow(
-                {**row, "time_s": f"{frame.time_s:.6f}", "sharpness": f"{frame.sharpness:.3f}"}
-            )
+    write_rows(path, [f.name for f in fields(Frame)], map(_cells, frames))
+
+
+def _cells(frame: Frame) -> tuple[str, ...]:
+    place = (f"{frame.time_s:.6f}", str(frame.source_frame))
+    return (frame.frame, *place, str(frame.width), str(frame.height), f"{frame.sharpness:.3f}")
 
 
 def _grid(clip: Clip, wanted: Sampling) -> _Grid:
