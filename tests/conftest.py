@@ -11,16 +11,13 @@ import pytest
 
 from projects import SHEET, PluggedProject, Project, make_project
 
-# Tests press Ctrl-C, which what a script starts in the background ignores, and its children too.
+# Tests press Ctrl-C, which what a script starts in the background ignores, and its children too,
+# and hang up, which `nohup` has ignored.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 # Read when anny is first imported, so before any test module is.
 os.environ.setdefault("ANNY_CACHE_DIR", str(Path(__file__).parents[1] / "resources" / "anny"))
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of Slurm go first: they wait more than they work, while .ci/run has others beside."""
-    items.sort(key=lambda item: "tests/slurm/" not in item.nodeid)
 
 
 @pytest.fixture(scope="session")
@@ -34,6 +31,24 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
     shot = Shot(width_px=360, height_px=640, seconds=2, frames_per_second=8)
     film_person(adult, video, seed=7, shot=shot)
     return video
+
+
+@pytest.fixture
+def one_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One card to give away, whether this machine has one or not."""
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0")
+    monkeypatch.setenv("TAPELESS_GPU_SLOTS", str(tmp_path / "slots"))
+
+
+@pytest.fixture(scope="session")
+def regressor(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of SHAPY's stand-in on this machine, with a complete download beside it."""
+    from containers.standins.shapy.download import make_download
+    from shapy_videos import install
+
+    folder = tmp_path_factory.mktemp("shapy")
+    make_download(folder / "data")
+    return install(folder)
 
 
 @pytest.fixture

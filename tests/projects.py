@@ -172,7 +172,7 @@ class PluggedProject(Project):
 def make_project(folder: Path) -> Project:
     """A copy of the workflow, without videos or results."""
     (folder / "videos").mkdir(parents=True)
-    ignored = shutil.ignore_patterns("__pycache__", "*.egg-info", "videos.tsv", "*.pins.yaml")
+    ignored = shutil.ignore_patterns("*.egg-info", "videos.tsv", "*.pins.yaml")
     for name in CODE_FOLDERS:
         shutil.copytree(ROOT / name, folder / name, ignore=ignored)
     shutil.copy2(ROOT / "Snakefile", folder)

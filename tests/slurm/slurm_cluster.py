@@ -8,7 +8,9 @@ process that started it, however that ends.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import re
 import secrets
 import shutil
 import signal
@@ -17,7 +19,7 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,6 +33,7 @@ ACCOUNT = "lab"
 # Where Slurm's commands look when no environment tells them, as in the jobs of the executor.
 _OWN = Path("/etc/slurm/slurm.conf")
 _FOUND = Path("/run/slurm/conf")
+_LOCK = Path("/run/tapeless-slurm.lock")
 
 _PATIENCE_S = 60
 _DEATH_SIGNAL = 1
@@ -50,7 +53,7 @@ def find_obstacle() -> str | None:
 
 @dataclass(frozen=True)
 class Job:
-    """What Slurm's accounts say of a job: what it asked for, and how it went."""
+    """What Slurm's accounts say of a job: what it asked for, where from, and how it went."""
 
     number: str
     state: str
@@ -59,6 +62,12 @@ class Job:
     node: str
     partition: str
     account: str
+    folder: str
+
+    @property
+    def request(self) -> tuple[int, int, int]:
+        """Cores, megabytes, and minutes."""
+        return int(self.resources["cpu"]), int(self.resources["mem"].rstrip("M")), self.minutes
 
 
 @dataclass(frozen=True)
@@ -83,7 +92,7 @@ class Cluster:
 
     def jobs(self) -> list[Job]:
         """All jobs ever submitted, those that were started again after a fault once."""
-        fields = "JobIDRaw,State,TimelimitRaw,ReqTRES,NodeList,Partition,Account"
+        fields = "JobIDRaw,State,TimelimitRaw,ReqTRES,NodeList,Partition,Account,WorkDir"
         said = self.ask(
             "sacct", "-X", "-n", "-P", "--delimiter=\t", "-S", "now-1days", "-o", fields
         )
@@ -94,6 +103,17 @@ class Cluster:
         said = self.ask("squeue", "--noheader", "--states=RUNNING", "--format=%i %N")
         return dict(map(str.split, said.splitlines()))
 
+    def jobs_of(self, folder: Path) -> list[Job]:
+        """Those that were submitted from a folder, the first one first."""
+        own = [job for job in self.jobs() if job.folder == str(folder)]
+        return sorted(own, key=lambda job: int(job.number))
+
+    def rules_of(self, job: Job) -> set[str]:
+        """The rules of Snakemake that a job runs."""
+        found = re.search("--allowed-rules (.+?) --", self.script_of(job.number))
+        assert found is not None
+        return set(found[1].split())
+
     def script_of(self, number: str) -> str:
         """What a job runs, as long as Slurm remembers."""
         return self.ask("scontrol", "write", "batch_script", number, "-")
@@ -103,16 +123,18 @@ class Cluster:
         daemon = self.nodes.pop(name)
         stopped = self._processes_of(name)
         for process in [psutil.Process(daemon.pid), *stopped]:
-            process.kill()
+            with suppress(psutil.NoSuchProcess):  # it ended with one that was killed before
+                process.kill()
         daemon.wait(_PATIENCE_S)
 
     def start_node(self, name: str) -> None:
         """Switches a node on again."""
         self.nodes[name] = _start_node(self.folder, name)
-        wait_until(lambda: self._is_idle(name), "the node is back")
+        wait_until(lambda: self._is_up(name), "the node is back")
 
-    def _is_idle(self, name: str) -> bool:
-        return self.ask("sinfo", "--noheader", f"--nodes={name}", "--format=%T").strip() == "idle"
+    def _is_up(self, name: str) -> bool:
+        said = self.ask("sinfo", "--noheader", f"--nodes={name}", "--format=%T")
+        return said.strip() in ("idle", "mixed", "allocated")
 
     def _processes_of(self, name: str) -> list[psutil.Process]:
         """The processes of the jobs of a node, and those that Slurm keeps to watch them."""
@@ -136,11 +158,16 @@ def wait_until(happened: Callable[[], bool], what: str, patience_s: float = _PAT
 
 @contextmanager
 def run_cluster() -> Iterator[Cluster]:
-    """A Slurm with two idle nodes; nothing of it is left when the block is left."""
+    """A Slurm with two idle nodes; nothing of it is left when the block is left.
+
+    If other tests have one here, it is waited for: the nodes of both would have the same names.
+    """
     folder = Path(tempfile.mkdtemp(prefix="tapeless-slurm-"))
     folder.chmod(0o755)
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        lock = stack.enter_context(_LOCK.open("w"))
+        fcntl.flock(lock, fcntl.LOCK_EX)
         cluster = Cluster(folder, {})
         _configure(folder)
         stack.callback(_let_be_found(folder).unlink)
@@ -152,7 +179,7 @@ def run_cluster() -> Iterator[Cluster]:
         for name in NODES:
             cluster.nodes[name] = _start_node(folder, name)
         stack.callback(_end_nodes, cluster)
-        wait_until(lambda: all(map(cluster._is_idle, NODES)), "the nodes are idle")
+        wait_until(lambda: all(map(cluster._is_up, NODES)), "the nodes are up")
         yield cluster
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,17 @@ from pathlib import Path
 import yaml
 from slurm_cluster import ACCOUNT, PARTITION, Cluster
 
-from projects import PluggedProject, make_project
+from projects import ROOT, PluggedProject, Project, make_project
 
+PAGE = (ROOT / "docs/slurm.md").read_text(encoding="utf-8")
 PROFILE = ("--workflow-profile", "profiles/slurm")
-SOON = ("--slurm-init-seconds-before-status-checks", "3")
+
+# The plugin asks how jobs fare ten seconds later each time, as long as none gets done.
+ASKS_SOON = """
+import asyncio
+from snakemake_executor_plugin_slurm import Executor
+Executor.sleep = lambda self: asyncio.sleep(2)
+"""
 PATIENCE_S = 1200  # on a machine that has other things to do
 
 
@@ -23,7 +31,7 @@ class SlurmProject(PluggedProject):
     cluster: Cluster
 
     def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "snakemake", *PROFILE, *SOON, *arguments]
+        return [sys.executable, "-m", "snakemake", *PROFILE, *arguments]
 
     @property
     def environment(self) -> dict[str, str]:
@@ -42,7 +50,14 @@ class SlurmProject(PluggedProject):
 
 
 def make_slurm_project(folder: Path, cluster: Cluster) -> SlurmProject:
-    project = SlurmProject(make_project(folder).folder, cluster)
+    return submit_to(cluster, make_project(folder))
+
+
+def submit_to(cluster: Cluster, plain: Project) -> SlurmProject:
+    """Has the runs of a project go to a Slurm."""
+    project = SlurmProject(plain.folder, cluster)
+    with (project.folder / "Snakefile").open("a", encoding="utf-8") as snakefile:
+        snakefile.write(ASKS_SOON)
     project.set_profile(
         **{
             "default-resources": {
@@ -54,3 +69,11 @@ def make_slurm_project(folder: Path, cluster: Cluster) -> SlurmProject:
         }
     )
     return project
+
+
+def documented(job: str) -> tuple[int, int, int]:
+    """Cores, megabytes and minutes that docs/slurm.md says a job asks for."""
+    number = r" ([\d.]+) "
+    row = rf"^\| {re.escape(job)}[^|]*\|{number}\|{number}GB \|(?:{number}h)?(?:{number}min)? \|"
+    ((cores, gigabytes, hours, minutes),) = re.findall(row, PAGE, re.MULTILINE)
+    return int(cores), int(float(gigabytes) * 1000), 60 * int(hours or 0) + int(minutes or 0)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import shutil
 import signal
+import subprocess
 
 import pytest
 from slurm_cluster import Cluster, Job, wait_until
-from slurm_projects import PATIENCE_S, SlurmProject, make_slurm_project
+from slurm_projects import PATIENCE_S, SlurmProject, documented, make_slurm_project
 
 from projects import SHEET, Project
 
@@ -28,19 +29,28 @@ if snakemake.resources.runtime == 1:
 """
 
 
-@pytest.fixture(scope="class")
+@pytest.fixture(scope="module")
 def disturbed(
     cluster: Cluster, original: Project, tmp_path_factory: pytest.TempPathFactory
 ) -> Disturbed:
-    """The videos of `original`, run on Slurm under everything that happens to runs there."""
-    project = make_slurm_project(tmp_path_factory.mktemp("slurm") / "project", cluster)
-    for video in (original.folder / "videos").iterdir():
-        shutil.copy2(video, project.folder / "videos")
-    project.write_sheet(*SHEET)
+    """The videos of `original`, run on Slurm under everything that happens to runs there.
+
+    Each is one stage, and one job. Nothing happens to a run beside, of the person only, in which
+    all stages are jobs of Snakemake; it uses the time in which the other waits for what hangs.
+    """
+    folder = tmp_path_factory.mktemp("slurm")
+    project, undisturbed = (
+        make_slurm_project(folder / name, cluster) for name in ("project", "undisturbed")
+    )
+    for each, rows in ((project, SHEET), (undisturbed, SHEET[:1])):
+        for row in rows:
+            shutil.copy2(original.folder / row["path"], each.folder / "videos")
+        each.write_sheet(*rows)
+    project.configure(jobs_per_video="one")
     project.burden("collect_benchmarks", TAKES_1200_MB)
     project.burden("collect_checks", HANGS_AT_FIRST)
     project.set_profile(**{"set-resources": {"collect_checks": {"runtime": "1 * attempt"}}})
-    return Disturbed(project)
+    return Disturbed(project, undisturbed)
 
 
 class Disturbed:
@@ -50,22 +60,24 @@ class Disturbed:
     memory to write than its job asked for, another one more minutes.
     """
 
-    def __init__(self, project: SlurmProject) -> None:
-        self.project, self.cluster = project, project.cluster
-        self._before = {job.number for job in self.cluster.jobs()}
+    def __init__(self, project: SlurmProject, undisturbed: SlurmProject) -> None:
+        self.project, self.undisturbed, self.cluster = project, undisturbed, project.cluster
+        self._before: set[str] = set()
         self.killed = self._run_until_killed()
         run = project.start()
-        self.cancelled = self._wait_for_job("text")
+        self.cancelled = self._wait_for_job("video=text", run)
         self.cluster.ask("scancel", self.cancelled)
-        self.moved = self._wait_for_job("walk")
+        self.moved = self._wait_for_job("video=walk", run)
         wait_until((project.results / "videos/walk/frames.csv").exists, "frames", PATIENCE_S)
         self.lost_node = self.cluster.running()[self.moved]
         self.cluster.kill_node(self.lost_node)
         self._wait_for_requeue()
+        self.cluster.start_node(self.lost_node)
+        beside = undisturbed.start()
         self.status = run.wait(PATIENCE_S)
         self.said = (project.folder / "run.log").read_text(encoding="utf-8")
-        self.jobs = {job.number: job for job in self.cluster.jobs()}
-        self.cluster.start_node(self.lost_node)
+        self.jobs = {job.number: job for job in self.cluster.jobs_of(project.folder)}
+        assert beside.wait(PATIENCE_S) == 0
 
     def of(self, word: str) -> list[Job]:
         """The jobs of the second run whose command has a word in it, the first one first."""
@@ -74,22 +86,23 @@ class Disturbed:
 
     def _run_until_killed(self) -> set[str]:
         run = self.project.start()
-        numbers = {self._wait_for_job(video) for video in ("walk", "text")}
+        numbers = {self._wait_for_job(f"video={video}", run) for video in ("walk", "text")}
         run.send_signal(signal.SIGKILL)
         run.wait(PATIENCE_S)
         self._before |= numbers
         return numbers
 
-    def _wait_for_job(self, video: str) -> str:
-        """The number of a job of a video at work, of those that were not there before."""
+    def _wait_for_job(self, word: str, run: subprocess.Popen[bytes]) -> str:
+        """The number of a job at work with a word in its command, of those not there before."""
         found: list[str] = []
 
         def is_there() -> bool:
+            assert run.poll() is None, (self.project.folder / "run.log").read_text("utf-8")
             new = set(self.cluster.running()) - self._before
-            found.extend(n for n in new if f"video={video}" in self.cluster.script_of(n))
+            found.extend(n for n in new if word in self.cluster.script_of(n))
             return bool(found)
 
-        wait_until(is_there, f"a job of {video} works", PATIENCE_S)
+        wait_until(is_there, f"a job works: {word}", PATIENCE_S)
         return found[0]
 
     def _wait_for_requeue(self) -> None:
@@ -100,6 +113,7 @@ class Disturbed:
         waiting = self.cluster.ask("squeue", "--noheader", "--states=PENDING", "--format=%i")
         for number in waiting.split():
             self.cluster.ask("scontrol", "update", f"JobId={number}", "StartTime=now")
+        wait_until(lambda: self.moved in self.cluster.running(), "the job goes on", PATIENCE_S)
 
 
 class TestUnderFaults:
@@ -142,13 +156,48 @@ class TestUnderFaults:
         # a busy machine may not be done within two minutes either
         assert [job.minutes for job in (*ended, last)] in ([1, 2], [1, 2, 3])
 
-    def test_one_video_is_one_job_with_two_cores_and_the_time_of_all_stages(
-        self, disturbed: Disturbed
-    ):
+    def test_jobs_ask_for_what_the_page_says(self, disturbed: Disturbed):
         (job,) = disturbed.of("video=walk")
-        assert (job.resources["cpu"], job.resources["mem"], job.minutes) == ("2", "2500M", 230)
+        assert disturbed.cluster.rules_of(job) == {"process_video"}
+        assert job.request == documented("a video with `jobs_per_video: one`")
 
     def test_the_logs_of_failed_jobs_are_kept_in_the_results(self, disturbed: Disturbed):
         logs = {path.stem for path in disturbed.project.results.glob("logs/slurm/**/*.log")}
         assert disturbed.cancelled in logs
         assert disturbed.moved not in logs
+
+
+class TestStageByStage:
+    """The run to which nothing happens: a job of Snakemake each, in few jobs of Slurm."""
+
+    def test_its_reports_are_those_of_a_run_without_slurm(
+        self, disturbed: Disturbed, original: Project
+    ):
+        of_walk = {
+            name: content
+            for name, content in original.reports().items()
+            if name.startswith("videos/walk/")
+        }
+        reports = disturbed.undisturbed.reports()
+        assert len(of_walk) > 3
+        assert {name: reports.get(name) for name in of_walk} == of_walk
+
+    def test_each_job_asks_for_what_the_page_says(self, disturbed: Disturbed):
+        cluster = disturbed.cluster
+        jobs = cluster.jobs_of(disturbed.undisturbed.folder)
+        assert {job.state for job in jobs} == {"COMPLETED"}
+        assert {frozenset(cluster.rules_of(job)): job.request for job in jobs} == {
+            rules: documented(row) for rules, row in JOBS.items()
+        }
+
+
+STAGES = (
+    "sample_frames estimate_pose select_keypoints segment_person blur_faces estimate_shape "
+    "measure_bodies check_video summarize_video draw_video forget_frames"
+)
+JOBS = {
+    frozenset(STAGES.split()): "a video (11 stages",
+    frozenset(("collect_reports", "draw_cohort", "write_provenance")): "in the end: the reports",
+    frozenset(("collect_checks",)): "at the same time: the table of checks",
+    frozenset(("collect_benchmarks",)): "at the same time: the table of costs",
+}

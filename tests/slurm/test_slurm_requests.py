@@ -1,106 +1,117 @@
-"""What jobs ask Slurm for by profiles/slurm, in Slurm's own records."""
+"""What jobs ask Slurm for by profiles/slurm, in Slurm's own records: what docs/slurm.md says.
+
+Stages that take a graphics card, and the body model, here; the jobs of whole runs are seen in
+test_slurm_faults.py.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
 import signal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 from slurm_cluster import ACCOUNT, PARTITION, Cluster, Job, wait_until
-from slurm_projects import PATIENCE_S, SlurmProject, make_slurm_project
+from slurm_projects import PAGE, PATIENCE_S, SlurmProject, documented, submit_to
 
-from projects import ROOT, Project, make_project
+from projects import Project
 
+ON_THE_HOST = {"containers": {"runtime": "host"}}
+OPENPOSE = {"backend": "openpose", "openpose": {"models": "models"}}
+SHAPY = {"backend": "shapy", "shapy": {"data": "data"}}
 
-@pytest.fixture
-def project(cluster: Cluster, tmp_path: Path) -> SlurmProject:
-    return make_slurm_project(tmp_path, cluster)
-
-
-class TestWhatJobsAskFor:
-    """Nothing is let run, so that what waits in the queue can be looked at."""
-
-    @pytest.fixture(autouse=True)
-    def closed(self, project: SlurmProject) -> Iterator[None]:
-        project.configure(pathvars={"resources": "resources"})
-        (project.folder / "resources").mkdir()  # as if the body model were there
-        (project.folder / "resources/anny_shape_space.npz").touch()
-        (project.folder / "videos/walk.mp4").write_text("a video", encoding="utf-8")
-        project.cluster.ask("scontrol", "update", f"PartitionName={PARTITION}", "State=DOWN")
-        yield
-        project.cluster.ask("scontrol", "update", f"PartitionName={PARTITION}", "State=UP")
-
-    def test_a_video_is_one_job_for_all_its_stages_which_ends_with_the_run(
-        self, project: SlurmProject
-    ):
-        declared = declared_resources(project)
-        job = submit_and_interrupt(project)
-        rules = rules_of(job, project.cluster)
-        assert rules == {rule for rule in declared if rule not in OF_ALL_VIDEOS}
-        assert job.resources["cpu"] == str(max(declared[rule]["threads"] for rule in rules))
-        assert job.resources["mem"] == f"{max(declared[rule]['mem_mb'] for rule in rules)}M"
-        # two stages of one core each may go at once
-        at_once = min(declared[rule]["runtime"] for rule in ("draw_video", "forget_frames"))
-        assert job.minutes == sum(declared[rule]["runtime"] for rule in rules) - at_once
-        assert "gres/gpu" not in job.resources
-        assert (job.partition, job.account, job.state) == (PARTITION, ACCOUNT, "CANCELLED")
-
-    def test_with_a_card_the_stage_that_takes_one_is_a_job_of_its_own(self, project: SlurmProject):
-        page = (ROOT / "docs/slurm.md").read_text(encoding="utf-8")
-        (groups,) = re.findall(r"```yaml\n(groups:\n.*?)```", page, re.DOTALL)
-        project.set_profile(**yaml.safe_load(groups))
-        project.configure(sampling={"hwaccel": "cuda"})
-        job = submit_and_interrupt(project)
-        assert rules_of(job, project.cluster) == {"sample_frames"}
-        asked = {name: job.resources[name] for name in ("cpu", "mem", "gres/gpu")}
-        assert (asked, job.minutes) == ({"cpu": "2", "mem": "1000M", "gres/gpu": "1"}, 30)
-
-
-OF_ALL_VIDEOS = {
-    "collect_benchmarks",
-    "collect_checks",
-    "collect_reports",
-    "draw_cohort",
-    "write_provenance",
+# What is changed in a finished project with two videos, and the jobs that wait first, by their
+# rules, each with the beginning of its row in docs/slurm.md, and how many cards it takes.
+CHANGES: dict[str, tuple[dict[str, Any], dict[str, tuple[str, int]]]] = {
+    "few jobs": (
+        {"jobs_per_video": "few"},
+        {"measure_video view_video": ("a video with `jobs_per_video: few`", 0)},
+    ),
+    "decoding on a card, and no body model": (
+        {"sampling": {"hwaccel": "cuda"}, "pathvars": {"resources": "none"}},
+        {
+            "sample_frames": ("`sample_frames` with `sampling.hwaccel: cuda`", 1),
+            "build_shape_space": ("the body model", 0),
+        },
+    ),
+    "OpenPose": (
+        {"pose": OPENPOSE, **ON_THE_HOST},
+        {"estimate_pose": ("`estimate_pose` with OpenPose", 1)},
+    ),
+    "SHAPY": (
+        {"shape": SHAPY, **ON_THE_HOST},
+        {"estimate_shape": ("`estimate_shape` with SHAPY", 1)},
+    ),
+    "fit on a card": (
+        {"shape": {"device": "cuda"}},
+        {"estimate_shape": ("`estimate_shape` with `shape.device: cuda`", 1)},
+    ),
 }
 
 
-def submit_and_interrupt(project: SlurmProject) -> Job:
-    """The job that a run submits first; then Ctrl-C."""
-    before = {job.number for job in project.cluster.jobs()}
-    run = project.start()
+@pytest.fixture(scope="module")
+def waiting(
+    cluster: Cluster, original: Project, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[dict[str, list[Job]]]:
+    """The jobs that wait, by what was changed: nothing is let run, then Ctrl-C."""
+    cluster.ask("scontrol", "update", f"PartitionName={PARTITION}", "State=DOWN")
+    folder = tmp_path_factory.mktemp("requests")
+    runs = []
+    for number, (config, _) in enumerate(CHANGES.values()):
+        shutil.copytree(original.folder, folder / str(number), symlinks=True)
+        project = submit_to(cluster, Project(folder / str(number)))
+        project.set_profile(**groups_with_cards() if "jobs_per_video" not in config else {})
+        project.configure(**config)
+        runs.append((project, project.start()))
+    for (project, _), (_, wanted) in zip(runs, CHANGES.values(), strict=True):
+        jobs = {"build_shape_space": 1}
+        count = sum(jobs.get(rules, len(project.read_summary())) for rules in wanted)
+        wait_until(lambda p=project, n=count: count_known(p) == n, "jobs wait", PATIENCE_S)
+    for _, run in runs:
+        run.send_signal(signal.SIGINT)
+    for _, run in runs:
+        run.wait(PATIENCE_S)
+    yield {
+        change: cluster.jobs_of(project.folder)
+        for change, (project, _) in zip(CHANGES, runs, strict=True)
+    }
+    cluster.ask("scontrol", "update", f"PartitionName={PARTITION}", "State=UP")
 
-    def find() -> list[Job]:
-        return [job for job in project.cluster.jobs() if job.number not in before]
 
-    wait_until(lambda: bool(find()), "a job is submitted", PATIENCE_S)
-    run.send_signal(signal.SIGINT)
-    run.wait(PATIENCE_S)
-    (job,) = find()
-    return job
+def groups_with_cards() -> Any:
+    """The lines of docs/slurm.md for those who have a card."""
+    (groups,) = re.findall(r"```yaml\n(groups:\n.*?)```", PAGE, re.DOTALL)
+    return yaml.safe_load(groups)
 
 
-def rules_of(job: Job, cluster: Cluster) -> set[str]:
-    found = re.search("--allowed-rules (.+?) --", cluster.script_of(job.number))
-    assert found is not None
-    return set(found[1].split())
+def count_known(project: SlurmProject) -> int:
+    """How many jobs Slurm has taken, as far as Snakemake knows."""
+    logs = (project.folder / ".snakemake/log").glob("*.log")
+    newest = max(logs, key=lambda path: path.name)
+    return newest.read_text(encoding="utf-8").count("submitted with SLURM jobid")
 
 
-def declared_resources(project: Project) -> dict[str, dict[str, int]]:
-    """What each rule asks for, by a dry run without Slurm."""
-    plain = make_project(project.folder / "plain")  # with the body model of this clone
-    (plain.folder / "videos/walk.mp4").write_text("a video", encoding="utf-8")
-    for file in (plain.folder / "rules").glob("*.smk"):  # a message hides them
-        text = file.read_text(encoding="utf-8")
-        file.write_text(re.sub(r'    message:\n +".*"\n', "", text), encoding="utf-8")
-    said = plain.run("-n", "--default-resources", "mem_mb=1000", "runtime=10")
-    declared = {}
-    for rule, body in re.findall(r"^rule (\w+):\n((?:    .*\n)*)", said, re.MULTILINE):
-        threads = re.search(r"^    threads: (\d+)", body, re.MULTILINE)
-        resources = dict(re.findall(r"(mem_mb|runtime)=(\d+)", body))
-        values = resources | {"threads": threads[1] if threads else "1"}
-        declared[rule] = {name: int(value) for name, value in values.items()}
-    return {rule: values for rule, values in declared.items() if rule != "all"}
+@pytest.mark.parametrize("change", CHANGES)
+def test_each_job_asks_for_what_the_page_says_and_for_a_card_if_it_takes_one(
+    waiting: dict[str, list[Job]], cluster: Cluster, change: str
+):
+    wanted = CHANGES[change][1]
+    assert {" ".join(sorted(cluster.rules_of(job))) for job in waiting[change]} == set(wanted)
+    for job in waiting[change]:
+        row, cards = wanted[" ".join(sorted(cluster.rules_of(job)))]
+        assert (row, *job.request) == (row, *documented(row))
+        assert int(job.resources.get("gres/gpu", 0)) == cards
+        assert (job.partition, job.account) == (PARTITION, ACCOUNT)
+
+
+def test_ctrl_c_cancels_what_waits(waiting: dict[str, list[Job]], cluster: Cluster):
+    folders = {job.folder for jobs in waiting.values() for job in jobs}
+
+    def states() -> set[str]:
+        return {job.state for folder in folders for job in cluster.jobs_of(Path(folder))}
+
+    wait_until(lambda: states() == {"CANCELLED"}, "the accounts know it")
