@@ -12,8 +12,9 @@ include: "environment.smk"
 
 ROOT = Path(workflow.basedir).parent
 RESULTS = "benchmarks/results/scaling"
-WAYS = ("many", "few")
-NUMBERS = (100, 1_000, 10_000)
+# How many videos are planned in which way (jobs_per_video); only one job is for thousands of videos.
+NUMBERS = {"many": (100, 1_000), "few": (100, 1_000), "one": (100, 1_000, 10_000)}
+PLANS = [(way, number) for way, numbers in NUMBERS.items() for number in numbers]
 
 
 rule all:
@@ -39,7 +40,7 @@ rule plan_videos:
         folder=f"{RESULTS}/planned_{{way}}_{{number}}",
         snakefile=str(ROOT / "Snakefile"),
     message:
-        "Planning {wildcards.number} videos as {wildcards.way} jobs"
+        "Planning {wildcards.number} videos, {wildcards.way} jobs each"
     script:
         "scripts/plan_videos.py"
 
@@ -75,10 +76,34 @@ rule time_short_videos:
     params:
         folder=f"{RESULTS}/short_videos",
         number=20,
+        cores=(1, 2),
     message:
         "Timing runs of twenty short videos"
     script:
         "scripts/time_short_videos.py"
+
+
+rule time_shared_containers:
+    """With OpenPose and the graphics card of the tests, where they lie."""
+    input:
+        script=f"{workflow.basedir}/scripts/time_shared_containers.py",
+    output:
+        times=f"{RESULTS}/shared_containers.json",
+    log:
+        f"{RESULTS}/logs/time_shared_containers.log",
+    conda:
+        "envs/synthetic.yaml"
+    resources:
+        machine=1,
+        mem_mb=4000,
+        runtime="30m",
+    params:
+        videos=6,
+        tests=str(ROOT / "tests"),
+    message:
+        "Timing runs whose videos share a container"
+    shell:
+        "PYTHONPATH=$PYTHONPATH:{params.tests:q} python {input.script:q} {params.videos} {output.times:q} &> {log:q}"
 
 
 rule time_collecting:
@@ -106,9 +131,10 @@ rule time_collecting:
 
 rule write_scaling:
     input:
-        plans=expand(f"{RESULTS}/plan_{{way}}_{{number}}.json", way=WAYS, number=NUMBERS),
+        plans=[f"{RESULTS}/plan_{way}_{number}.json" for way, number in PLANS],
         collecting=f"{RESULTS}/collecting.json",
         times=f"{RESULTS}/short_videos.json",
+        shared=f"{RESULTS}/shared_containers.json",
     output:
         page=update("docs/scaling.md"),
     log:
@@ -116,8 +142,7 @@ rule write_scaling:
     conda:
         "envs/synthetic.yaml"
     params:
-        ways=WAYS,
-        numbers=NUMBERS,
+        plans=PLANS,
     message:
         "Writing the tables of docs/scaling.md"
     script:

@@ -26,6 +26,7 @@ from variants import (
 )
 
 from tapeless.bodies import Body
+from tapeless.heap import keep_freed_memory
 from tapeless.images import read_grey
 from tapeless.logs import job_log
 from tapeless.measurements import measure_body
@@ -137,6 +138,7 @@ def main(
 
 if __name__ == "__main__":
     with job_log(snakemake.log[0]):
+        keep_freed_memory()
         names = ("films", "keypoints", "silhouettes", "masks", "frames_table", "space")
         main(
             {name: Path(snakemake.input[name]) for name in names},

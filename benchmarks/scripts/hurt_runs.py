@@ -19,20 +19,44 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
+import psutil
 from workplace import Workplace, differences
 
 log = logging.getLogger(__name__)
 
 STAGES = {
-    "frames": "sample_frames",
-    "pose": "estimate_pose",
-    "keypoints": "select_keypoints",
-    "silhouettes": "segment_person",
-    "pictures": "blur_faces",
-    "bodies": "estimate_shape",
-    "measurements": "measure_bodies",
+    "sample_frames": "frames/",
+    "estimate_pose": "pose/",
+    "select_keypoints": "keypoints/",
+    "segment_person": "silhouettes/",
+    "blur_faces": "pictures/",
+    "estimate_shape": "bodies/",
+    "measure_bodies": "measurements/",
+    "check_video": "checks.csv",
+    "summarize_video": "statistics.csv",
+    "draw_video": "sheet.png",
 }
-"""The folders of a video, in the order in which they are made, with the rules that make them."""
+"""The rules of a video in their order, with the folder or file that each makes."""
+
+TABLES = "collect_reports"
+"""The rule that follows, for all videos."""
+
+READ_AGAIN = {
+    "frames.csv": "keypoints",
+    "pose": "keypoints",
+    "camera.json": "bodies",
+    "measurements": "statistics.csv",
+    "checks.csv": "statistics.csv",
+    "keypoints": "sheet.png",
+    "silhouettes": "sheet.png",
+    "pictures": "sheet.png",
+    "bodies": "sheet.png",
+    "statistics.csv": "sheet.png",
+    "outcome.json": "sheet.png",
+}
+"""Of a finished video: what may be damaged, and what has to be gone so that it is read again."""
+
+PAGE_SIZE = os.sysconf("SC_PAGE_SIZE")
 
 ROOMY_MB = 3000
 """A disk that is large enough to start on."""
@@ -116,19 +140,33 @@ def small_disk(place: Workplace, megabytes: float) -> Iterator[Callable[[float],
 def fill_disk(place: Workplace, video: str, undisturbed: Mapping[str, bytes]) -> Survived:
     """The disk is full in the middle of each stage of a video, one after the other.
 
-    A tenth of what the stage is known to write is left when it begins.
+    A tenth of what the stage is known to write is left when it begins, or nothing, if that is less
+    than a page of memory. The last one is that of the tables.
     """
     statuses = []
     with small_disk(place, ROOMY_MB) as resize:
-        for stage, rule in STAGES.items():
-            folder = f"videos/{video}/{stage}/"
-            written = [len(data) for name, data in undisturbed.items() if folder in name]
-            place.run("--until", *_before(stage))
-            began = (place.results / "logs" / rule / f"{video}.log").exists
-            trouble = partial(fill_up, place, resize, sum(written) / 10)
-            statuses.append(disturb(place, began, trouble, "--until", rule))
-            resize(ROOMY_MB)
-        return finish("disk full in each stage", place, undisturbed, *statuses)
+        for rule, made in STAGES.items():
+            log_file = place.results / "logs" / rule / f"{video}.log"
+            size = _size_of(f"videos/{video}/{made}", undisturbed)
+            statuses.append(_fill_disk_in(place, resize, rule, log_file, size / 10))
+        log_file = place.results / "logs" / f"{TABLES}.log"
+        statuses.append(_fill_disk_in(place, resize, TABLES, log_file, 0))
+        return finish("disk full in each stage, and in the tables", place, undisturbed, *statuses)
+
+
+def _fill_disk_in(
+    place: Workplace, resize: Callable[[float], None], rule: str, log_file: Path, left: float
+) -> int:
+    """The exit status of a run up to a rule, whose job finds so many bytes left on the disk."""
+    place.run("--until", *_before(rule))
+    trouble = partial(fill_up, place, resize, left // PAGE_SIZE * PAGE_SIZE)
+    status = disturb(place, log_file.exists, trouble, "--until", rule)
+    resize(ROOMY_MB)
+    return status
+
+
+def _size_of(made: str, results: Mapping[str, bytes]) -> int:
+    return sum(len(data) for name, data in results.items() if name.startswith(made))
 
 
 def fill_up(place: Workplace, resize: Callable[[float], None], left: float) -> None:
@@ -136,29 +174,36 @@ def fill_up(place: Workplace, resize: Callable[[float], None], left: float) -> N
     resize((shutil.disk_usage(place.folder).used + left) / 1e6)
 
 
-def _before(stage: str) -> list[str]:
-    rules = list(STAGES.values())
-    return rules[: rules.index(STAGES[stage])] or ["build_shape_space"]
+def _before(rule: str) -> list[str]:
+    rules = [*STAGES, TABLES]
+    return rules[: rules.index(rule)] or ["build_shape_space"]
 
 
 def take_away_writing(
     place: Workplace, undisturbed: Mapping[str, bytes], happened: Callable[[], bool]
 ) -> Survived:
-    """The disk becomes read-only in the middle of a run, as Linux makes one that has errors."""
-    with small_disk(place, ROOMY_MB):
-        remount = ["mount", "-o", "remount,ro", str(place.folder)]
-        status = disturb(place, happened, lambda: subprocess.run(remount, check=False))
-        while subprocess.run(remount, capture_output=True, check=False).returncode:
-            time.sleep(0.1)  # files were open for writing
+    """Nothing in the results can be made, changed or removed any more, from the middle of a run on.
+
+    By an attribute of files that binds root, too: a disk with open files is not made read-only.
+    """
+
+    def change(attribute: str) -> None:
+        subprocess.run(["chattr", "-R", attribute, place.results], check=True)
+
+    try:
+        status = disturb(place, happened, lambda: change("+i"))
         also = place.run()
-        subprocess.run(["mount", "-o", "remount,rw", place.folder], check=True)
-        return finish("results become read-only", place, undisturbed, status, also)
+    finally:
+        change("-i")  # or nobody could ever remove them
+    return finish("results become read-only", place, undisturbed, status, also)
 
 
 def disturb(
     place: Workplace, happened: Callable[[], bool], trouble: Callable[[], object], *arguments: str
 ) -> int:
     """A run into which trouble comes once something has happened; its exit status.
+
+    Its jobs are held until the trouble is there, or they might be done before.
 
     Raises:
         TimeoutError: if it does not happen.
@@ -169,8 +214,24 @@ def disturb(
         if run.poll() is not None or time.monotonic() > deadline_s:
             raise TimeoutError(f"it did not happen: {place.said()[-2000:]}")
         time.sleep(0.01)
-    trouble()
+    with held(place):
+        trouble()
     return run.wait(_PATIENCE_S)
+
+
+@contextmanager
+def held(place: Workplace) -> Iterator[None]:
+    """Stops the jobs of a workplace while the block runs."""
+    jobs = place.workers()
+    for job in jobs:
+        with suppress(psutil.NoSuchProcess):
+            job.suspend()
+    try:
+        yield
+    finally:
+        for job in jobs:
+            with suppress(psutil.NoSuchProcess):
+                job.resume()
 
 
 def turn_back_clock(
@@ -211,21 +272,39 @@ def damage_file(path: Path) -> None:
 
 
 def damage_stages(place: Workplace, video: str, undisturbed: Mapping[str, bytes]) -> Survived:
-    """A file of each stage of a finished video changes, and what reads it is wanted again."""
+    """All that a stage reads of a finished video changes, one thing after the other.
+
+    Each is found by what reads it, and made again by the same command.
+    """
     statuses = []
-    readers = {
-        "pose": "select_keypoints",
-        "keypoints": "segment_person",
-        "silhouettes": "estimate_shape",
-        "bodies": "measure_bodies",
-    }
-    for stage, reader in readers.items():
-        folder = place.results / "videos" / video / stage
-        damage_file(next(p for p in sorted(folder.iterdir()) if "_000" in p.name or "_1" in p.name))
-        statuses.append(place.run("--forcerun", reader, "--until", reader))
-        assert f"{folder.relative_to(place.folder)} was damaged" in place.said()
-        statuses.append(place.run())
+    of_video = place.results / "videos" / video
+    for name, lost in READ_AGAIN.items():
+        damage_file(_file_of(of_video / name))
+        remove(of_video / lost)
+        remove(of_video / "sheet.png")
+        said_before = len(place.said())
+        statuses.append(place.run("sheets"))
+        said = place.said()[said_before:]
+        assert "was damaged after" in said or "is not as tapeless wrote it" in said, name
+        statuses.append(place.run("sheets"))
+        for aside in of_video.glob("*.changed"):
+            aside.unlink()
     return finish("intermediates damaged", place, undisturbed, *statuses)
+
+
+def _file_of(path: Path) -> Path:
+    """The file, or one that a stage has written into the folder."""
+    if path.is_file():
+        return path
+    return next(p for p in sorted(path.iterdir()) if "_000" in p.name or "_1" in p.name)
+
+
+def remove(path: Path) -> None:
+    """Removes a file or a folder, if it is there."""
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def change_video(

@@ -46,8 +46,8 @@ class Kill:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a project ended with: the kills, the runs it took, and the files that are not as they
-    would have been; `plan` is what a run would still do, which must be nothing."""
+    """What a project ended with: the kills, the runs it took, the files that are not as they would
+    have been, and how many processes of jobs are left over."""
 
     kills: list[Kill]
     runs: int
@@ -147,11 +147,12 @@ def _find(place: Workplace, target: str) -> list[psutil.Process]:
 
 def _describe(place: Workplace) -> str:
     """The scripts that are at work."""
-    names = set()
+    names: set[str] = set()
     for worker in place.workers():
         with suppress(psutil.NoSuchProcess):
-            script = next(word for word in worker.cmdline() if ".snakemake/scripts" in word)
-            names.add(Path(script).name.partition(".")[2].removesuffix(".py"))
+            scripts = [word for word in worker.cmdline() if ".snakemake/scripts" in word]
+            # One that is ending has no command line any more.
+            names.update(Path(word).name.partition(".")[2].removesuffix(".py") for word in scripts)
     return ", ".join(sorted(names)) or "none"
 
 

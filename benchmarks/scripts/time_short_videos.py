@@ -1,4 +1,4 @@
-"""Times a run of many short videos, on one core and on two, with many jobs a video and with few.
+"""Times runs of many short videos, with one job a video, on each of some numbers of cores.
 
 The body model's space exists already. Decoding, pose and fit alone are timed, too, one video after
 another in a process that has its libraries loaded and one core. Writes one JSON file, and leaves
@@ -9,10 +9,10 @@ import json
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import yaml
 from synthetic_project import measure
 
 from tapeless.logs import job_log
@@ -27,14 +27,13 @@ MIN_VISIBILITY = 0.5
 HEIGHT_CM = 170
 
 
-def lay_out(folder: Path, films: list[Path], number: int, space: Path, way: str) -> None:
+def lay_out(folder: Path, films: list[Path], number: int, space: Path) -> None:
     """An empty working folder with a sheet of so many videos, which are films in turn."""
     shutil.rmtree(folder, ignore_errors=True)
     for name in ("config", "resources"):
         (folder / name).mkdir(parents=True)
     shutil.copy(space, folder / "resources")
-    config = yaml.safe_dump({"jobs_per_video": way})
-    (folder / "config/config.yaml").write_text(config, encoding="utf-8")
+    (folder / "config/config.yaml").write_text("jobs_per_video: one\n", encoding="utf-8")
     rows = [
         f"video_{each:02d}\t{films[each % len(films)].absolute()}\t{HEIGHT_CM}\n"
         for each in range(number)
@@ -61,15 +60,23 @@ def time_essentials(film: Path, stages: Path, space: Path, folder: Path) -> dict
     return seconds
 
 
-def main(films: list[Path], space: Path, times: Path, *, folder: Path, number: int) -> None:
-    """Writes `times`."""
+def main(
+    films: list[Path],
+    space: Path,
+    times: Path,
+    *,
+    folder: Path,
+    number: int,
+    cores: Sequence[int],
+) -> None:
+    """Writes `times`; there is a run for each number of `cores`."""
     snakefile = Path("Snakefile").absolute()
     runs = []
-    for way, cores in (("many", 1), ("many", 2), ("few", 1), ("few", 2)):
-        lay_out(folder, films, number, space, way)
+    for count in cores:
+        lay_out(folder, films, number, space)
         command = [sys.executable, "-m", "snakemake", "--snakefile", str(snakefile)]
-        cost = measure([*command, "--cores", str(cores)], folder)
-        runs.append({"way": way, "cores": cores, "wall_s": cost.wall_s, "cpu_s": cost.cpu_s})
+        cost = measure([*command, "--cores", str(count)], folder)
+        runs.append({"cores": count, "wall_s": cost.wall_s, "cpu_s": cost.cpu_s})
     videos = folder / "results/videos"
     alone: dict[str, float] = {}
     time_essentials(films[0], videos / "video_00", space, folder / "alone")  # loads libraries
@@ -90,4 +97,5 @@ if __name__ == "__main__":
             Path(snakemake.output.times),
             folder=Path(snakemake.params.folder),
             number=snakemake.params.number,
+            cores=snakemake.params.cores,
         )

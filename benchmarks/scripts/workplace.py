@@ -25,6 +25,7 @@ QUICK: Mapping[str, Any] = {
 """Few and small frames: what may go wrong does not depend on their number."""
 
 _HOLDS_TIMES = ("logs", "benchmarks", "provenance.json", "progress.json", "benchmarks.csv")
+_OF_ONE_RUN = (".snakemake_timestamp", ".tapeless.lock")
 _RUN_LIMIT_S = 6 * 3600
 
 
@@ -87,10 +88,14 @@ class Workplace:
         return (self.folder / "run.log").read_text(encoding="utf-8", errors="replace")
 
     def reports(self) -> dict[str, bytes]:
-        """All that the runs have made but what carries times, by name."""
+        """All that the runs have made but what carries times or processes, by name."""
         files = (path for path in sorted(self.results.rglob("*")) if path.is_file())
         named = ((path.relative_to(self.results), path) for path in files)
-        return {str(n): path.read_bytes() for n, path in named if n.parts[0] not in _HOLDS_TIMES}
+        return {
+            str(name): path.read_bytes()
+            for name, path in named
+            if name.parts[0] not in _HOLDS_TIMES and name.name not in _OF_ONE_RUN
+        }
 
     def workers(self) -> list[psutil.Process]:
         """The processes of jobs in this folder, whoever started them."""

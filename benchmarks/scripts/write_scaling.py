@@ -60,17 +60,32 @@ def tell_collecting(cost: Content) -> pd.DataFrame:
 
 
 def tell_runs(times: Content) -> pd.DataFrame:
-    """A row for each run, beside what decoding, pose and fit take alone."""
+    """A row for each number of cores, the first of which is one.
+
+    Beside what decoding, pose and fit take alone.
+    """
     alone_s = sum(times["alone_s"].values())
-    one_core = {run["way"]: run["wall_s"] for run in times["runs"] if run["cores"] == 1}
+    one_core_s = times["runs"][0]["wall_s"]
     return pd.DataFrame(
         {
-            "jobs_per_video": run["way"],
             "cores": str(run["cores"]),
             "time": f"{run['wall_s']:.0f} s",
             "processor": f"{run['cpu_s']:.0f} s",
             "of decoding, pose and fit alone": f"{run['wall_s'] / alone_s:.2f}",
-            "times as fast as one core": f"{one_core[run['way']] / run['wall_s']:.2f}",
+            "times as fast as one core": f"{one_core_s / run['wall_s']:.2f}",
+        }
+        for run in times["runs"]
+    )
+
+
+def tell_shared(times: Content) -> pd.DataFrame:
+    """A row for each number of videos that share a container."""
+    return pd.DataFrame(
+        {
+            "videos a container": str(run["shared_by"]),
+            "starts": str(run["starts"]),
+            "time with the card": f"{run['card_s']:.0f} s",
+            "time": f"{run['wall_s']:.0f} s",
         }
         for run in times["runs"]
     )
@@ -82,6 +97,7 @@ def main(
     keys: Sequence[tuple[str, int]],
     collecting: Path,
     times: Path,
+    shared: Path,
 ) -> None:
     """Writes the page; `keys` say which way and number of videos each of `plans` is of."""
     costs = {key: json.loads(path.read_text()) for key, path in zip(keys, plans, strict=True)}
@@ -89,6 +105,7 @@ def main(
     text = replace_table(text, "planning", tell_plans(costs))
     text = replace_table(text, "collecting", tell_collecting(json.loads(collecting.read_text())))
     text = replace_table(text, "short videos", tell_runs(json.loads(times.read_text())))
+    text = replace_table(text, "shared containers", tell_shared(json.loads(shared.read_text())))
     page.write_text(text, encoding="utf-8")
 
 
@@ -97,7 +114,8 @@ if __name__ == "__main__":
         main(
             Path(snakemake.output.page),
             [Path(plan) for plan in snakemake.input.plans],
-            [(way, number) for way in snakemake.params.ways for number in snakemake.params.numbers],
+            snakemake.params.plans,
             Path(snakemake.input.collecting),
             Path(snakemake.input.times),
+            Path(snakemake.input.shared),
         )

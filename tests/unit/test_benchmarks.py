@@ -54,6 +54,7 @@ from share_sight import share
 from use_intervals import BASIS, CALIBRATED_PATTERN, STATE, rewrite, rewrite_widening, widening_of
 from variants import AS_IN_A_RUN
 from write_accuracy import Evidence, accuracy_table, front_table, judge
+from write_scaling import tell_runs
 
 CONFIG = yaml.safe_load(
     (Path(__file__).parents[2] / "benchmarks" / "config.yaml").read_text(encoding="utf-8")
@@ -740,3 +741,13 @@ def test_costs_are_read_from_what_snakemake_writes(tmp_path: Path) -> None:
     assert cost["videos"] == 2
     assert (cost["seconds"], cost["largest_seconds"]) == (3.0, 4.0)
     assert cost["largest_memory_mb"] == 300.0
+
+
+def test_runs_of_short_videos_stand_beside_what_is_essential_and_one_core() -> None:
+    runs = [
+        {"cores": cores, "wall_s": wall_s, "cpu_s": 31.4}
+        for cores, wall_s in ((1, 30.0), (2, 15.0))
+    ]
+    table = tell_runs({"runs": runs, "alone_s": {"decoding": 2.0, "pose": 4.0, "fit": 6.0}})
+    assert list(table["of decoding, pose and fit alone"]) == ["2.50", "1.25"]
+    assert list(table["times as fast as one core"]) == ["1.00", "2.00"]

@@ -12,11 +12,13 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 TRIES = "benchmarks/results/try_of_2"  # whose files are not those of real runs
 
 
-def plan(folder: Path, snakefile: str, cohort: str) -> subprocess.CompletedProcess[str]:
+def plan(
+    folder: Path, snakefile: str, cohort: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
     """Asks Snakemake what it would do in `folder`, for the first two people of a cohort."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(BENCHMARKS / snakefile)]
     command += ["--cores", "1", "--dry-run", "--quiet", "rules"]
-    command += ["--config", "adults=2", f"cohort={cohort}"]
+    command += ["--config", "adults=2", f"cohort={cohort}", *arguments]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -119,6 +121,20 @@ def test_time_and_memory_are_measured_on_people_of_their_own(workplace: Path) ->
     assert planned["tapeless_estimate_shape"] == planned["tapeless_draw_video"] == 2
     assert planned["time_one_video"] == planned["write_benchmarks"] == 1
     assert planned["time_measuring"] == 1
+
+
+def test_thousands_of_videos_are_planned_as_one_job_each_and_hundreds_in_every_way(
+    workplace: Path,
+) -> None:
+    (workplace / "resources").mkdir()
+    (workplace / "resources/anny_shape_space.npz").touch()
+    (workplace / "docs").mkdir()
+    (workplace / "docs/scaling.md").touch()
+    planned = jobs(plan(workplace, "scaling.smk", "none", "--forcerun", "write_scaling"))
+    assert planned["plan_videos"] == 2 + 2 + 3
+    assert planned["time_short_videos"] == planned["time_collecting"] == 1
+    assert planned["time_shared_containers"] == 1
+    assert planned["write_scaling"] == 1
 
 
 @pytest.mark.parametrize("snakefile", ["Snakefile", "accuracy.smk"])
