@@ -212,6 +212,9 @@ few frames are left, with the code that explains at least half of those that sho
 with `too_few_frames`. Codes of [checks](checks.md) reject a video only where `checks.reject` names
 them.
 
+Where nobody was found, the contact sheet shows but colours, for only people are kept sharp;
+`blur_faces: false` shows all that was filmed.
+
 {_markdown_table(("code", "meaning"), rows)}
 
 The list is closed: a program can rely on it. What is broken about the *machine* (a full disk,
