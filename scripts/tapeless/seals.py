@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from tapeless.writing import write_text
@@ -25,10 +25,14 @@ _MADE_AGAIN = ".png"
 """Frames are forgotten when a video is done, and brought back if a stage asks for them."""
 
 
-def seal(stage: Path) -> None:
-    """Writes down the checksum of each file in a stage's directory, whole or not at all."""
+def seal(stage: Path, coming: Iterable[Path] = ()) -> None:
+    """Writes down the checksum of each file in a stage's directory, whole or not at all.
+
+    Also of pictures that are `coming` from elsewhere: it has been sealed when they are there.
+    """
     sums = {os.path.relpath(path, stage): _checksum(path) for path in _files(stage)}
-    write_text(stage / SEAL_FILE, json.dumps(sums, indent=0))
+    sums |= {path.name: _checksum(path) for path in coming}
+    write_text(stage / SEAL_FILE, json.dumps(sums, indent=0, sort_keys=True))
 
 
 def seal_file(path: Path) -> None:
@@ -75,10 +79,13 @@ def _is_whole(path: Path, checksum: str) -> bool:
 
 
 def _files(stage: Path) -> Iterator[Path]:
+    """What is to be sealed; what is hidden is not: others may be at work in a hidden folder."""
+    found = []
+    for folder, folders, names in os.walk(stage):
+        folders[:] = (name for name in folders if not name.startswith("."))
+        found += [Path(folder, name) for name in names if not name.startswith(".")]
     table = stage.with_name(f"{stage.name}.csv")
-    for path in (*sorted(stage.rglob("*")), table):
-        if path.is_file() and not path.name.startswith("."):
-            yield path
+    yield from filter(Path.is_file, (*found, table))
 
 
 def _checksum(path: Path) -> str:

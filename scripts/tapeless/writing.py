@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
+
+UNFINISHED = ".unfinished"
+"""What the name of a file ends with that is being written."""
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "＝", "＋", "－", "＠")  # as wide as in East Asian text, too
 _INNER_FORMULA = re.compile(rf';(?=[\s"]*[{"".join(map(re.escape, _FORMULA_STARTS))}])')
@@ -32,11 +37,9 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]]
     For hundreds of thousands of rows: `csv` looks for what is to be quoted, one character after
     the other, in each cell again.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    with unfinished.open("w", newline="", **_ENCODING) as stream:
+    with _whole(path) as unfinished, unfinished.open("w", newline="", **_ENCODING) as stream:
         stream.write(f"{','.join(map(text_cell, columns))}\n")
         stream.writelines(f"{','.join(row)}\n" for row in rows)
-    unfinished.replace(path)
 
 
 def cell(value: object) -> str:
@@ -87,6 +90,22 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes text in UTF-8; a file that is there stays whole until the end."""
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    unfinished.write_text(text, **_ENCODING)
-    unfinished.replace(path)
+    with _whole(path) as unfinished:
+        unfinished.write_text(text, **_ENCODING)
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """A file beside another, whose place it takes when the block is left well; else it is removed.
+
+    Two jobs may write one file at once, so its name is its own: the last to end stays. A job that
+    is killed leaves it behind.
+    """
+    unfinished = path.with_name(f".{path.name}.{uuid4().hex}{UNFINISHED}")
+    try:
+        yield unfinished
+        unfinished.replace(path)
+    except BaseException:
+        with suppress(OSError):  # what led here is what has to be told
+            unfinished.unlink(missing_ok=True)
+        raise

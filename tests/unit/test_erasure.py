@@ -202,7 +202,8 @@ def test_what_a_killed_run_of_snakemake_left_behind_is_removed(project: Path):
     for name in ("scripts/a.py", "backups/results/summary.csv", "iocache/latest.pkl",
                  f"metadata/@{long[:254]}/{long[254:]}"):  # fmt: skip
         write(f".snakemake/{name}", "of walk")
-    write("results/.summary.csv.unfinished", "video\nwalk\n")
+    for name in ("results/.summary.csv.1.unfinished", ".snakemake/.waiting.json.1.unfinished"):
+        write(name, "video\nwalk\n")
     write(".snakemake/locks/0.output.lock", "results/videos/walk2/pose\nresults/videos/walk/pose\n")
     run = forget("walk", "--yes")
     assert run.exit_code == 0, run.output

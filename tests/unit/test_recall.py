@@ -6,7 +6,9 @@ import json
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from video_files import numbered, write_clip
@@ -15,7 +17,9 @@ from container_jobs import SETTINGS
 from examined import IMAGES, make_program
 from sample_frames import main
 from tapeless.constancy import VideoChangedError
-from tapeless.video import Sampling
+from tapeless.images import read_rgb, write_image
+from tapeless.seals import find_damage
+from tapeless.video import Sampling, sample_frames
 from tapeless.video.programs import Tools
 from tapeless.video.recall import recall_frames, write_recipe
 
@@ -73,6 +77,57 @@ def test_frames_forgotten_in_part_come_back_the_same(frames: Path):
     forget(frames, "frame_000002", "frame_000005")
     recall(frames)
     assert content(frames) == before
+
+
+def test_stages_that_bring_them_back_at_once_do_not_disturb_one_another(
+    frames: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """The second does all of it while the first has just taken its pictures."""
+    before = content(frames)
+    forget(frames, *frames_of(before))
+    sampled: list[Path] = []
+
+    def sample(video: Path, folder: Path, *options: Any) -> None:
+        sample_frames(video, folder, *options)
+        sampled.append(folder)
+        if len(sampled) == 1:
+            recall(frames)
+            there = content(frames)
+            assert {name: there[name] for name in before} == before
+
+    monkeypatch.setattr("tapeless.video.recall.sample_frames", sample)
+    recall(frames)
+    assert len(sampled) == 2
+    assert content(frames) == before
+
+
+def test_pictures_of_another_ffmpeg_are_as_sealed_from_the_first_one_on(
+    frames: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Another stage may look at them in the midst of that."""
+    before = content(frames)
+    forget(frames, *frames_of(before))
+    replace, damaged = Path.replace, []
+
+    def sample_otherwise(video: Path, folder: Path, *options: Any) -> None:
+        sample_frames(video, folder, *options)
+        for path in folder.glob("*.png"):
+            write_image(path, 255 - read_rgb(path))
+
+    def replace_and_look(path: Path, target: Path) -> None:
+        replace(path, target)
+        damaged.append(find_damage(frames))
+
+    monkeypatch.setattr("tapeless.video.recall.sample_frames", sample_otherwise)
+    monkeypatch.setattr(Path, "replace", replace_and_look)
+    recall(frames)
+    assert content(frames)["frame_000001.png"] != before["frame_000001.png"]
+    assert len(damaged) > 5
+    assert not any(damaged)
+
+
+def frames_of(names: Iterable[str]) -> list[str]:
+    return sorted(Path(name).stem for name in names if name.endswith(".png"))
 
 
 def test_what_a_card_decoded_comes_back_the_same_without_one(

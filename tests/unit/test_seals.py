@@ -70,6 +70,16 @@ def test_a_stage_that_was_changed_is_removed_and_made_again(
     assert not (stage.parent / "keypoints").exists()
 
 
+def test_what_is_hidden_is_not_sealed(stage: Path):
+    """Another job may be at work in a hidden folder, whose files come and go."""
+    write(".unfinished", "half")(stage)
+    (stage / ".recalled-1").mkdir()
+    write(".recalled-1/frame_1.png", "half")(stage)
+    seal(stage)
+    write(".recalled-1/frame_1.png", "a picture")(stage)
+    assert find_damage(stage) == []
+
+
 def test_pictures_may_be_forgotten(stage: Path):
     (stage / "frame_1.png").unlink()
     assert read_by_another(stage).is_ok

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tapeless.containers.workplaces import WORKPLACE_PREFIX
+from tapeless.writing import UNFINISHED
 
 TABLES = ("summary.csv", "measurements.csv", "checks.csv")
 """Reports with rows of single videos, of which the columns `video` and `subject` tell whose."""
@@ -67,7 +68,8 @@ class Places:
         """What is made of all videos, or for a while, and cannot be taken apart."""
         yield from _existing(self.results / name for name in JOINED)
         yield from _existing(self.snakemake / name for name in _PASSING)
-        yield from (p for p in _entries(self.results) if p.name.endswith(".unfinished"))
+        for folder in (self.results, self.snakemake):
+            yield from (path for path in _entries(folder) if path.name.endswith(UNFINISHED))
         for folder in _entries(self.results / "videos"):
             yield from folder.rglob(f"{WORKPLACE_PREFIX}*")
 

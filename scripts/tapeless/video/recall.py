@@ -93,9 +93,11 @@ def recall_frames(
         recalled = Path(folder)
         with expect_unchanged(video, recipe.get("content")):
             sample_frames(video, recalled, sampling, threads, tools)
-        for picture in list_frames(recalled):
+        pictures = list_frames(recalled)
+        # Another ffmpeg may take slightly other pictures, and another stage look at them at once.
+        seal(frames, pictures)
+        for picture in pictures:
             picture.replace(frames / picture.name)
-    seal(frames)  # another ffmpeg may take slightly other pictures
 
 
 def _describe(tools: Tools) -> dict[str, str | None]:
