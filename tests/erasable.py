@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 from click.testing import CliRunner, Result
@@ -77,6 +79,14 @@ def encoded(path: str) -> str:
 
 def forget(*arguments: str, answer: str | None = None) -> Result:
     return CliRunner().invoke(main, ["forget", *arguments], input=answer)
+
+
+def forget_without_rights(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """The command, as somebody for whom files may be closed, as they are not for root."""
+    few = ["setpriv", "--bounding-set=-dac_override,-dac_read_search", "--inh-caps=-all"]
+    program = [sys.executable, "-c", "from tapeless.cli import main; main()", "forget", *arguments]
+    command = [*(few if os.geteuid() == 0 else []), *program]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
 def all_files() -> dict[str, bytes]:

@@ -6,6 +6,7 @@ import base64
 import json
 import os
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,8 +30,8 @@ NUMBERS = {
 @pytest.fixture
 def project(tmp_path: Path) -> Iterator[Path]:
     """A folder as runs leave it."""
-    make_erasable(tmp_path)
-    yield tmp_path
+    make_erasable(tmp_path / "project")
+    yield tmp_path / "project"
     os.chdir("/")
 
 
@@ -154,7 +155,7 @@ def test_a_subject_may_have_the_id_of_a_video_of_theirs_for_a_name_and_others_a_
     ],
 )
 def test_lines_of_logs_tell_of_an_id_where_it_is_written_as_one(line: str, is_theirs: bool):
-    traces = Traces(frozenset({"3"}), "3", ("videos/of 3.mp4",))
+    traces = Traces(frozenset({"3"}), frozenset({"3"}), ("videos/of 3.mp4",))
     results = Path("results")
     mentions = find_mentions(traces, Places(results, results / "logs", results / "costs", None))
     assert bool(mentions.search(line.encode())) == is_theirs
@@ -176,7 +177,7 @@ class TestWhatTheRulesWriteIsKnown:
         found = re.findall(r'message:\s+"([^"]*\{wildcards.video\}[^"]*)"', self.rules)
         assert len(found) > 10
         mentions = find_mentions(
-            Traces(frozenset({"3"}), None, ()), Places(Path("r"), Path("l"), Path("b"), None)
+            Traces(frozenset({"3"}), frozenset(), ()), Places(Path("r"), Path("l"), Path("b"), None)
         )
         for message in found:
             said = f"Job 7: {message.replace('{wildcards.video}', '3')}\n"
@@ -209,6 +210,19 @@ def test_what_a_killed_run_of_snakemake_left_behind_is_removed(project: Path):
     assert run.exit_code == 0, run.output
     assert not any(Path().rglob("@*"))
     assert Path(".snakemake/locks/0.output.lock").read_text() == "results/videos/walk2/pose\n"
+
+
+def test_logs_and_costs_are_found_wherever_the_configuration_puts_them(project: Path):
+    """One folder may be named by another."""
+    pathvars = '{logs: ../logs, benchmarks: "<logs>/costs"}'
+    write("config/config.yaml", f"pathvars: {pathvars}\n")
+    for folder in ("logs", "benchmarks"):
+        shutil.rmtree(f"results/{folder}")
+    for name in ("../logs/pose/walk.log", "../logs/costs/pose/walk.tsv"):
+        write(name, "of them")
+    run = forget(ZORA, "--yes")
+    assert run.exit_code == 0, run.output
+    assert list(Path("../logs").rglob("walk*")) == []
 
 
 def test_what_joins_everybody_is_made_anew_by_the_next_run(project: Path):

@@ -12,10 +12,20 @@ from typing import Any
 
 import pytest
 
-from erasable import SHEET, ZORA, add_video, all_files, forget, make_erasable, write
+from erasable import (
+    SHEET,
+    ZORA,
+    add_video,
+    all_files,
+    forget,
+    forget_without_rights,
+    make_erasable,
+    write,
+)
 from tapeless.erasure.erasing import plan_erasure
 from tapeless.erasure.places import Places
 from tapeless.erasure.traces import RefusedError, find_traces, list_videos
+from tapeless.videosheet import find_videos
 
 
 @pytest.fixture
@@ -210,6 +220,30 @@ class TestRecordings:
         write("config/videos.tsv", SHEET.replace("\nwalk\t", f"\n{video}\t"))
         assert_refused("cannot be the id")
 
+    def test_one_whose_name_ends_with_a_space_is_told_from_one_without(self, project: Path):
+        for name in ("videos/ade.mp4", "videos/ade.mp4 "):
+            write(name, "the film")
+        write("config/videos.tsv", SHEET + "of_ade\tvideos/ade.mp4 \tade\t\n")
+        forget("ade", "--yes")
+        assert Path("videos/ade.mp4").exists() and not Path("videos/ade.mp4 ").exists()
+
+    @pytest.mark.parametrize(
+        ("name", "shown"),
+        [("\udcff.mp4", "\\udcff.mp4"), ("\x1b[2J\n  c.mp4", "\\x1b[2J\\n  c.mp4")],
+        ids=["no text", "codes for a terminal"],
+    )
+    def test_whatever_its_name_is_it_is_shown_on_one_line_and_goes(
+        self, project: Path, name: str, shown: str
+    ):
+        Path("config/videos.tsv").unlink()
+        write(f"videos/{name}", "the film")
+        videos, _ = find_videos("videos")
+        (video,) = (id for id, video in videos.items() if video.path == f"videos/{name}")
+        run = forget(video, "--yes")
+        assert run.exit_code == 0, run.output
+        assert f"  videos/{shown}\n" in run.output
+        assert not Path(f"videos/{name}").exists()
+
     def test_one_that_is_gone_already_is_no_fault(self, project: Path):
         Path("videos/of zora.mp4").unlink()
         assert forget(ZORA, "--yes").exit_code == 0
@@ -219,8 +253,28 @@ def assert_refused(says: str) -> None:
     before = all_files()
     run = forget(ZORA, "--yes")
     assert run.exit_code == 1
-    assert "nothing was removed" in run.output and says in run.output
+    assert run.output.startswith("Error: nothing was removed: ") and says in run.output
     assert all_files() == before
+
+
+class TestWhatCannotBeRead:
+    @pytest.mark.parametrize("table", ["results/summary.csv", "config/videos.tsv"])
+    def test_a_table_that_is_none_is_named(self, project: Path, table: str):
+        content = Path(table).read_text(encoding="utf-8")
+        write(table, f'{content}"{"never closed" * 20_000}')
+        assert_refused(f"{table} cannot be read as a table (field larger than")
+
+    def test_a_path_that_is_too_long_is_named(self, project: Path):
+        write("config/videos.tsv", SHEET.replace("videos/of zora.mp4", "x" * 300))
+        assert_refused("File name too long: 'xxx")
+
+    def test_nor_is_a_file_passed_over_that_nobody_may_read(self, project: Path):
+        log = Path("results/logs/collect_reports.log")
+        log.chmod(0)
+        run = forget_without_rights(ZORA, "--yes")
+        assert run.returncode == 1
+        assert run.stderr == f"Error: nothing was removed: [Errno 13] Permission denied: '{log}'\n"
+        assert Path("results/videos/walk").exists()
 
 
 class TestStorageElsewhere:

@@ -10,7 +10,17 @@ from pathlib import Path
 
 import pytest
 
-from erasable import SHEET, ZORA, add_video, all_files, encoded, forget, make_erasable, write
+from erasable import (
+    SHEET,
+    ZORA,
+    add_video,
+    all_files,
+    encoded,
+    forget,
+    forget_without_rights,
+    make_erasable,
+    write,
+)
 from projects import CODE_FOLDERS
 from tapeless.erasure.searching import CODE
 
@@ -94,8 +104,47 @@ def test_the_search_does_not_believe_the_removal(project: Path, monkeypatch: pyt
     } <= set(told(run.output))
 
 
+@pytest.mark.parametrize("code", ["cp1252", "utf-16", "utf-8-sig"])
+def test_a_table_is_read_in_the_code_in_which_spreadsheets_write_it(project: Path, code: str):
+    Path("mine.csv").write_bytes(f"height;subject\n170;{ZORA}\n".encode(code))
+    Path("others.csv").write_bytes("height;subject\n170;Ñ\n".encode(code))
+    run = forget(ZORA, "--yes")
+    assert (run.exit_code, told(run.output)) == (1, ["mine.csv"])
+
+
+def test_a_name_that_was_another_before_is_looked_for_as_well(project: Path):
+    """The results know the one, the sheet the other."""
+    write("config/videos.tsv", SHEET.replace(ZORA, "Nora"))
+    for name in ("Nora", ZORA):
+        write(f"notes/{len(name)}.txt", f"of {name}")
+    run = forget("Nora", "--yes")
+    assert told(run.output) == ["notes/10.txt", "notes/4.txt"]
+
+
+def test_what_cannot_be_looked_into_is_named(project: Path):
+    """For the name may be there."""
+    for name in ("results/old/notes.txt", "results/mine.txt", "half/mine.txt"):
+        write(name, "of nobody")
+    Path("results/mine.txt").chmod(0)
+    Path("results/old").chmod(0)
+    Path("half").chmod(0o400)  # its names can be read, but nothing else of it
+    run = forget_without_rights(ZORA, "--yes")
+    for folder in ("results/old", "half"):
+        Path(folder).chmod(0o700)
+    assert run.returncode == 1, run.stderr
+    closed = run.stdout.partition("could not be looked into")[2].splitlines()
+    assert [line.strip() for line in closed if line.startswith("  ")] == [
+        "half/mine.txt",
+        "results/mine.txt",
+        "results/old",
+    ]
+    assert "Nothing that tells of" not in run.stdout
+
+
 def test_names_of_others_that_hold_the_name_are_theirs(project: Path):
     write("notes.txt", "walk2, walk.mp4 and videos/c.mp4; also catwalk, walks, walk_about")
+    write("config/videos.tsv", SHEET + "Walk-3\tvideos/c.mp4\tZoe Walk\t\n")
+    write("more.txt", "Walk-3 and Zoe Walk")
     run = forget(ZORA, "--yes")
     assert (run.exit_code, told(run.output)) == (0, []), run.output
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from tapeless.words import counted
 
 _SHOWN = 20
 _USUAL_STORAGE = Path(".snakemake/storage")
+_PATHVAR = re.compile("<([a-z][a-z0-9_]*)>")
 
 
 @click.command()
@@ -64,23 +66,23 @@ def forget(
         situation, findings = read_situation(PROJECT, configfiles, parse_settings(settings))
         if situation is None:
             raise click.ClickException(format_table(findings))
-        places = find_places(situation.config, situation.results, storage)
         try:
+            places = find_places(situation.config, situation.results, storage)
             traces = find_traces(name, list_videos(situation.config, situation.results))
             run.enter_context(_taken(places))
             plan = plan_erasure(traces, places, keep_recordings=keep_recordings)
-        except (RefusedError, AnotherRunError) as error:
-            raise click.ClickException(f"nothing was removed: {error}") from error
-        links = find_links(plan)
-        click.echo(_describe(plan, traces))
+            links = find_links(plan)
+        except (RefusedError, AnotherRunError, OSError, ValueError) as error:  # a path with a NUL
+            raise click.ClickException(_visible(f"nothing was removed: {error}")) from error
+        _say(_describe(plan, traces))
         if not yes:
             click.confirm("Remove all this for good?", abort=True)
         _carry_out(plan)
-        elsewhere = [str(path) for path in links if path.exists()]
+        elsewhere = [str(path) for path in filter(os.path.exists, links)]
         elsewhere += [] if keep_recordings else find_remote(traces)
         found = search(traces, places, keep_recordings=keep_recordings)
-        _report(name, found, elsewhere, is_listed=keep_recordings and not places.sheet)
-        if found.files or elsewhere:
+        _say(_report(name, found, elsewhere, is_listed=keep_recordings and not places.sheet))
+        if found.files or found.unread or elsewhere:
             context.exit(1)
 
 
@@ -98,17 +100,24 @@ def _taken(places: Places) -> Iterator[None]:
 def find_places(config: Mapping[str, Any], results: Path, storage: Path | None = None) -> Places:
     """Where a configuration has a project keep things, and the profiles have Snakemake."""
     named = {"logs": "<results>/logs", "benchmarks": "<results>/benchmarks"}
-    named |= {key: config.get("pathvars", {}).get(key, text) for key, text in named.items()}
-    folders = {key: Path(text.replace("<results>", str(results))) for key, text in named.items()}
+    named |= config.get("pathvars", {})
+    named["results"] = str(results)
     sheet = Path(config["sheet"]) if config["sheet"] else None
     storages = dict.fromkeys([_USUAL_STORAGE, *([storage] if storage else []), *_read_profiles()])
     return Places(
         results,
-        folders["logs"],
-        folders["benchmarks"],
+        Path(_without_pathvars(named["logs"], named)),
+        Path(_without_pathvars(named["benchmarks"], named)),
         sheet if sheet is not None and sheet.exists() else None,
         tuple(storages),
     )
+
+
+def _without_pathvars(text: str, named: Mapping[str, str]) -> str:
+    """A path with that in place of each `<name>` which is named so; by default the name itself."""
+    for _ in named:  # one may hold another
+        text = _PATHVAR.sub(lambda found: named.get(found[1], found[1]), text)
+    return text
 
 
 def _read_profiles() -> Iterator[Path]:
@@ -123,15 +132,29 @@ def _read_profiles() -> Iterator[Path]:
                 yield Path(os.path.expandvars(str(folder)))
 
 
-def _describe(plan: Erasure, traces: Traces) -> str:
+def _say(lines: Iterable[str]) -> None:
+    click.echo("\n".join(map(_visible, lines)))
+
+
+def _visible(line: str) -> str:
+    """A line in which names of files are no codes for the terminal, nor further lines."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in line)
+
+
+def _describe(plan: Erasure, traces: Traces) -> Iterator[str]:
     videos = ", ".join(sorted(traces.videos))
     gone = [*plan.recordings, *filter(os.path.lexists, plan.folders), *plan.deleted, *plan.records]
-    lines = [f"Of {traces.subject or videos} ({videos}) will be removed:"]
-    lines += [f"  {path}{_target_of(path)}" for path in gone[:_SHOWN]]
-    if (more := len(gone) - _SHOWN) > 0:
-        lines.append(f"  and {counted(more, 'other')}")
-    lines += [f"  rows or lines of {path}" for path in (*plan.shortened, *plan.sheet)]
-    return "\n".join(lines)
+    yield f"Of {', '.join(sorted(traces.subjects)) or videos} ({videos}) will be removed:"
+    yield from _shown(f"{path}{_target_of(path)}" for path in gone)
+    yield from (f"  rows or lines of {path}" for path in (*plan.shortened, *plan.sheet))
+
+
+def _shown(paths: Iterable[object]) -> Iterator[str]:
+    """The first few, and how many others there are."""
+    paths = list(paths)
+    yield from (f"  {path}" for path in paths[:_SHOWN])
+    if (more := len(paths) - _SHOWN) > 0:
+        yield f"  and {counted(more, 'other')}"
 
 
 def _target_of(path: Path) -> str:
@@ -145,30 +168,31 @@ def _carry_out(plan: Erasure) -> None:
         raise click.ClickException("not all was removed. Give the command again") from None
     except OSError as error:
         raise click.ClickException(
-            f"not all could be removed: {error}. Mend that, and give the command again"
+            _visible(f"not all could be removed: {error}. Mend that, and give the command again")
         ) from error
 
 
-def _report(name: str, found: Findings, elsewhere: list[str], *, is_listed: bool) -> None:
+def _report(name: str, found: Findings, elsewhere: list[str], *, is_listed: bool) -> Iterator[str]:
     if found.files:
-        click.echo(
+        yield (
             "These also carry the name. Look at them, and delete them yourself if they tell of the "
             "person:"
         )
-        click.echo("\n".join(f"  {path}" for path in found.files[:_SHOWN]))
-        if (more := len(found.files) - _SHOWN) > 0:
-            click.echo(f"  and {counted(more, 'other')}")
+        yield from _shown(found.files)
     if elsewhere:
-        click.echo("These lie elsewhere, or links led to them, and are still there:")
-        click.echo("\n".join(f"  {path}" for path in elsewhere))
-    if not found.files and not elsewhere:
-        click.echo(f"Nothing that tells of {name} was found any more.")
+        yield "These lie elsewhere, or links led to them, and are still there:"
+        yield from (f"  {path}" for path in elsewhere)
+    if found.unread:
+        yield "These could not be looked into, for want of a right, say. Do it as who may:"
+        yield from _shown(found.unread)
+    if not found.files and not elsewhere and not found.unread:
+        yield f"Nothing that tells of {name} was found any more."
     if found.mentions:
         mentions = counted(found.mentions, "other file")
-        click.echo(f"In {mentions} the name stands as a word or number that may mean anything.")
+        yield f"In {mentions} the name stands as a word or number that may mean anything."
     if is_listed:
-        click.echo("The next run will measure them again, for the recordings are still there.")
-    click.echo(
+        yield "The next run will measure them again, for the recordings are still there."
+    yield (
         "The next run makes the joint reports anew without them. Backups, and copies of reports "
         "that you handed on, are not reached from here."
     )

@@ -71,7 +71,8 @@ def plan_erasure(traces: Traces, places: Places, *, keep_recordings: bool = Fals
     """What has to go so that nothing tells of a person; nothing is changed.
 
     Raises:
-        RefusedError: if something of somebody else would go with it.
+        RefusedError: if something of somebody else would go with it, or a table is none.
+        OSError: if something cannot be looked at.
     """
     plan = Erasure(folders=[places.folder_of(video) for video in sorted(traces.videos)])
     plan.recordings += [] if keep_recordings else find_recordings(traces)
@@ -130,26 +131,35 @@ def _refuse_what_others_need(plan: Erasure, traces: Traces, places: Places) -> N
 def _tells(row: Mapping[str, str], traces: Traces) -> bool:
     """Whether a row of a report is on the person: by the id, or by the name if that is unknown."""
     video = row.get("video")
-    if video in traces.videos or traces.subject is None:
-        return video in traces.videos
-    names = (traces.subject, safe_text(traces.subject))
+    if video in traces.videos:
+        return True
+    names = traces.subjects.union(map(safe_text, traces.subjects))
     return video not in traces.others and row.get("subject") in names
 
 
 def _without_rows(
     path: Path, dialect: str, tells: Callable[[Mapping[str, str]], bool]
 ) -> dict[Path, bytes]:
-    """A table without a person's rows, else the same to the last byte; nothing if it has none."""
+    """A table without a person's rows, else the same to the last byte; nothing if it has none.
+
+    Raises:
+        RefusedError: if it is no table.
+    """
     content = path.read_bytes().decode("utf-8", "surrogateescape")
     lines = list(io.StringIO(content, newline=""))
     table = csv.reader(lines, dialect=dialect)
-    header = [name.strip().removeprefix("\ufeff") for name in next(table, [])]
-    start = table.line_num
-    kept = lines[:start]
-    for cells in table:
-        row = dict(zip(header, map(str.strip, cells), strict=False))
-        kept += [] if tells(row) else lines[start : table.line_num]
+    try:
+        header = [name.strip().removeprefix("\ufeff") for name in next(table, [])]
         start = table.line_num
+        kept = lines[:start]
+        for cells in table:
+            row = dict(zip(header, map(str.strip, cells), strict=False))
+            kept += [] if tells(row) else lines[start : table.line_num]
+            start = table.line_num
+    except csv.Error as error:
+        raise RefusedError(
+            f"{path} cannot be read as a table ({error}): mend or delete it first"
+        ) from error
     if len(kept) == len(lines):
         return {}
     return {path: "".join(kept).encode("utf-8", "surrogateescape")}

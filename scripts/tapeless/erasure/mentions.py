@@ -32,8 +32,8 @@ def find_mentions(traces: Traces, places: Places) -> re.Pattern[bytes]:
         rf"^Job \d+: .*{_BEFORE}{ids}(?:, with \w+| are to be believed)?\s*$",
         rf"^  - \w+(?:/|: )(?:[\w.-]+{person}, )*{ids}{person}(?:,|:| and \d+ more|\s*$)",
     ]
-    if traces.subject:
-        forms.append(rf"\bsubject['\"]?\s*[=:]\s*['\"]?{_spelt([traces.subject])}(?!\w)")
+    if traces.subjects:
+        forms.append(rf"\bsubject['\"]?\s*[=:]\s*['\"]?{_spelt(traces.subjects)}(?!\w)")
     if traces.recordings:
         paths = {path for one in traces.recordings for path in (one, str(Path.cwd() / one))}
         forms.append(rf"(?<![\w./-]){_spelt(paths)}{_AFTER}")

@@ -6,16 +6,19 @@ nothing: a file that carries the name of a person may tell of something else.
 
 from __future__ import annotations
 
+import codecs
 import csv
 import html
 import io
 import json
 import os
 import re
+import stat
 import unicodedata
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 
 from tapeless.erasure.places import JOINED, TABLES, Places, decode_record
@@ -63,6 +66,7 @@ _MANUAL = frozenset({"README.md", "videos.example.tsv"})
 _PACKAGES = frozenset({"conda", "conda-archive", "singularity"})
 _SHORTEST = 3
 """Shorter names, and numbers, are in any file."""
+_UTF_16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 @dataclass
@@ -72,10 +76,12 @@ class Findings:
     Attributes:
         files: files, folders, and records of such ones.
         mentions: how many other files hold a name that is too common to tell anything.
+        unread: files and folders that cannot be looked into.
     """
 
     files: list[Path] = field(default_factory=list)
     mentions: int = 0
+    unread: list[Path] = field(default_factory=list)
 
 
 def search(traces: Traces, places: Places, *, keep_recordings: bool) -> Findings:
@@ -84,9 +90,16 @@ def search(traces: Traces, places: Places, *, keep_recordings: bool) -> Findings
     kept = [one.path for one in traces.staying] + (list(traces.recordings) * keep_recordings)
     skipped = {os.path.realpath(path) for path in kept if path}
     findings = Findings()
-    for path in _walk(_find_tops(places), skipped):
+    folders = [Path(), places.results, places.logs, places.benchmarks, *places.storages]
+    sheet = [] if places.sheet is None or _is_below(places.sheet, Path()) else [places.sheet]
+    for path in chain(_walk(folders, skipped, findings.unread), sheet):
         is_named = not _is_ours(path, places) and finder.is_in_name(_name_of(path, places))
-        text = "" if is_named else _read(path)
+        text = ""
+        if not is_named:
+            try:
+                text = _read(path)
+            except OSError:
+                findings.unread.append(path)
         if is_named or finder.is_told_by(text):
             findings.files.append(path)
         elif finder.is_mentioned_by(text):
@@ -94,24 +107,20 @@ def search(traces: Traces, places: Places, *, keep_recordings: bool) -> Findings
     return findings
 
 
-def _find_tops(places: Places) -> list[Path]:
-    """The project, and what it keeps elsewhere."""
-    tops = [Path(), places.results, places.logs, places.benchmarks, *places.storages]
-    sheet = places.sheet
-    return tops if sheet is None or _is_below(sheet, Path()) else [*tops, sheet]
-
-
 def _is_below(path: Path, top: Path) -> bool:
     return path.resolve().is_relative_to(top.resolve())
 
 
-def _walk(tops: Iterable[Path], skipped: set[str]) -> Iterator[Path]:
-    """Files and folders below, through links, each once."""
+def _walk(tops: Iterable[Path], skipped: set[str], unread: list[Path]) -> Iterator[Path]:
+    """Files and folders below, through links, each once; `unread` gets folders that stay closed."""
+
+    def note(error: OSError) -> None:
+        if os.path.lexists(error.filename):
+            unread.append(Path(error.filename))
+
     seen = set(skipped)
     for top in tops:
-        if top.is_file():
-            yield top
-        for name, folders, files in os.walk(top, followlinks=True):
+        for name, folders, files in os.walk(top, onerror=note, followlinks=True):
             folder = Path(name)
             if (real := os.path.realpath(folder)) in seen:
                 folders.clear()
@@ -122,17 +131,23 @@ def _walk(tops: Iterable[Path], skipped: set[str]) -> Iterator[Path]:
             yield from (folder / sub for sub in folders)
             for file in sorted(set(files) - passed_over):
                 path = folder / file
-                here = os.path.realpath(path) if path.is_symlink() else f"{real}/{file}"
+                here = os.path.realpath(path) if _is_link(path) else f"{real}/{file}"
                 if here not in skipped and not file.endswith(LOCK_FILE.name):
                     yield path
+
+
+def _is_link(path: Path) -> bool:
+    with suppress(PermissionError):
+        return path.is_symlink()
+    return False
 
 
 def _pass_over(folder: Path) -> frozenset[str]:
     if folder.name == ".snakemake":
         return _PACKAGES
-    if (folder / "Snakefile").exists():
+    if os.path.lexists(folder / "Snakefile"):
         return CODE
-    return _MANUAL if (folder / "../Snakefile").exists() else frozenset()
+    return _MANUAL if os.path.lexists(folder / "../Snakefile") else frozenset()
 
 
 def _is_ours(path: Path, places: Places) -> bool:
@@ -162,14 +177,14 @@ class _Finder:
             if text
         } | _forms(traces.others)
         paths = {text for path in traces.recordings for text in (path, Path(path).name)}
-        names = {*traces.videos, *_as_set(traces.subject), *(paths - staying)}
+        names = traces.videos | traces.subjects | (paths - staying)
         telling = {name for name in names if _is_telling(name)}
         self._words = _compile(telling, staying, r"(?<!\w)", r"(?!\w)")
         self._commons = _compile(names - telling, staying, r"(?<!\w)", r"(?!\w)")
         self._parts = _compile(names, staying, r"(?:^|/)", r"(?=$|/|\.)")
         self._forms = _compile(_forms(traces.videos), staying, r"(?<!\w)", r"(?![\w-]|\.\w)")
-        plain = _as_set(traces.subject)
-        self._owners = {"video": traces.videos, "subject": plain | set(map(safe_text, plain))}
+        subjects = traces.subjects.union(map(safe_text, traces.subjects))
+        self._owners = {"video": traces.videos, "subject": subjects}
 
     def is_in_name(self, name: str) -> bool:
         """Whether a path has a name among its parts, or a telling one as a word."""
@@ -199,10 +214,6 @@ class _Finder:
         return False
 
 
-def _as_set(name: str | None) -> set[str]:
-    return {name} if name else set()
-
-
 def _forms(videos: Iterable[str]) -> set[str]:
     """What ids follow that are meant as such."""
     return {f"{form}{video}" for video in videos for form in ("videos/", "video=")}
@@ -219,7 +230,13 @@ def _compile(
     own = {spelt for name in names for spelt in _spell(name)}
     if not own:
         return None
-    longer = {spelt for name in staying for spelt in _spell(name) if any(o in spelt for o in own)}
+    folded = {spelt.casefold() for spelt in own}
+    longer = {
+        spelt
+        for name in staying
+        for spelt in _spell(name)
+        if any(part in spelt.casefold() for part in folded)
+    }
     others, owns = (
         "|".join(map(re.escape, sorted(texts, key=len, reverse=True)))
         for texts in (longer - own, own)
@@ -240,13 +257,26 @@ def _spell(name: str) -> set[str]:
 
 
 def _read(path: Path) -> str:
-    """The text of a file; none if it cannot be read, or is no text."""
-    if not path.is_file():
-        return ""
+    """The text of a file; none of a folder, a link to nothing, or a file that is no text.
+
+    Raises:
+        OSError: if it cannot be read.
+    """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            return ""
         with path.open("rb") as stream:
             start = stream.read(8192)
-            content = b"" if b"\0" in start else start + stream.read()
-    except OSError:
+            if start.startswith(_UTF_16):
+                return (start + stream.read()).decode("utf-16", "replace")
+            return "" if b"\0" in start else _decode(start + stream.read())
+    except FileNotFoundError:
         return ""
-    return content.decode("utf-8", "replace")
+
+
+def _decode(content: bytes) -> str:
+    """Bytes as UTF-8; if they are not, also as spreadsheets write them on Windows."""
+    try:
+        return content.decode("utf-8")
+    except UnicodeDecodeError:
+        return "\n".join(content.decode(code, "replace") for code in ("utf-8", "cp1252"))

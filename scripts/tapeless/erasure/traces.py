@@ -37,13 +37,14 @@ class Traces:
 
     Attributes:
         videos: ids.
-        subject: their name, None if other videos of theirs stay, or if they have none.
+        subjects: their name; also one that results have of before it was another in the sheet.
+            None if other videos of theirs stay, or if they have none.
         recordings: the paths of their videos, as they were given.
         staying: all other videos.
     """
 
     videos: frozenset[str]
-    subject: str | None
+    subjects: frozenset[str]
     recordings: tuple[str, ...]
     staying: tuple[Listed, ...] = ()
 
@@ -76,24 +77,23 @@ def find_traces(name: str, listed: Iterable[Listed]) -> Traces:
         raise RefusedError(f"{faulty[0]!r} cannot be the id of a video: mend the sheet first")
     own = [one for one in listed if one.video in videos]
     staying = tuple(one for one in listed if one.video not in videos)
-    gone = {one.subject for one in own} - {one.subject for one in staying} - {None}
+    kept = {one.subject for one in staying}
+    subjects = frozenset(one.subject for one in own if one.subject and one.subject not in kept)
     recordings = tuple(dict.fromkeys(one.path for one in own if one.path))
-    return Traces(videos, next(iter(gone), None), recordings, staying)
+    return Traces(videos, subjects, recordings, staying)
 
 
 def list_videos(config: Mapping[str, Any], results: Path) -> Iterator[Listed]:
     """All videos that the sheet, the folder of videos or the results know of, some repeatedly.
 
-    The sheet is read whatever its faults: a recording may be gone already.
+    The sheet is read whatever the faults of its rows: a recording may be gone already.
+
+    Raises:
+        RefusedError: if the sheet is no table.
     """
     sheet = Path(config["sheet"]) if config["sheet"] else None
     if sheet is not None and sheet.exists():
-        text = sheet.read_text(encoding="utf-8-sig", errors="surrogateescape")
-        table = csv.DictReader(io.StringIO(text, newline=""), dialect="excel-tab")
-        table.fieldnames = [name.strip() for name in table.fieldnames or ()]
-        for row in table:
-            cells = {key: (row.get(key) or "").strip() for key in ("video", "path", "subject")}
-            yield Listed(cells["video"], cells["path"] or None, cells["subject"] or None)
+        yield from _read_sheet(sheet)
     else:
         found, _ = find_videos(config["videos"], [str(results)])
         yield from (Listed(video.video, video.path) for video in found.values())
@@ -101,6 +101,19 @@ def list_videos(config: Mapping[str, Any], results: Path) -> Iterator[Listed]:
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if _ID.fullmatch(path.name) and (path.is_dir() or path.is_symlink()):
             yield Listed(path.name, subject=_subject_in(path / OUTCOME_FILE))
+
+
+def _read_sheet(sheet: Path) -> Iterator[Listed]:
+    text = sheet.read_text(encoding="utf-8-sig", errors="surrogateescape")
+    table = csv.DictReader(io.StringIO(text, newline=""), dialect="excel-tab")
+    try:
+        table.fieldnames = [name.strip() for name in table.fieldnames or ()]
+        for row in table:
+            video, subject = ((row.get(key) or "").strip() for key in ("video", "subject"))
+            # a file's name may begin and end with spaces, as where the sheet is read for a run
+            yield Listed(video, row.get("path") or None, subject or None)
+    except csv.Error as error:
+        raise RefusedError(f"{sheet} cannot be read as a table ({error}): mend it first") from error
 
 
 def _subject_in(outcome: Path) -> str | None:
