@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from tapeless.writing import write_text
@@ -25,14 +25,19 @@ _MADE_AGAIN = ".png"
 """Frames are forgotten when a video is done, and brought back if a stage asks for them."""
 
 
-def seal(stage: Path, coming: Iterable[Path] = ()) -> None:
-    """Writes down the checksum of each file in a stage's directory, whole or not at all.
+def seal(stage: Path) -> None:
+    """Writes down the checksum of each file in a stage's directory, whole or not at all."""
+    _write_seal(stage, _checksums(stage))
 
-    Also of pictures that are `coming` from elsewhere: it has been sealed when they are there.
+
+def seal_with(stage: Path, folder: Path) -> None:
+    """Seals a stage with the pictures in another folder, before they are moved to it.
+
+    The seal is written in that folder, too, as another job may be doing the same.
     """
-    sums = {os.path.relpath(path, stage): _checksum(path) for path in _files(stage)}
-    sums |= {path.name: _checksum(path) for path in coming}
-    write_text(stage / SEAL_FILE, json.dumps(sums, indent=0, sort_keys=True))
+    coming = {path.name: _checksum(path) for path in folder.glob(f"*{_MADE_AGAIN}")}
+    _write_seal(folder, _checksums(stage) | coming)
+    (folder / SEAL_FILE).replace(stage / SEAL_FILE)
 
 
 def seal_file(path: Path) -> None:
@@ -69,6 +74,14 @@ def find_damage(stage: Path) -> list[str]:
     except ValueError:
         return [SEAL_FILE]
     return [name for name, checksum in sums.items() if not _is_whole(stage / name, checksum)]
+
+
+def _checksums(stage: Path) -> dict[str, str]:
+    return {os.path.relpath(path, stage): _checksum(path) for path in _files(stage)}
+
+
+def _write_seal(folder: Path, checksums: Mapping[str, str]) -> None:
+    write_text(folder / SEAL_FILE, json.dumps(checksums, indent=0, sort_keys=True))
 
 
 def _is_whole(path: Path, checksum: str) -> bool:

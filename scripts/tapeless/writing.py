@@ -9,7 +9,6 @@ from contextlib import contextmanager, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 UNFINISHED = ".unfinished"
 """What the name of a file ends with that is being written."""
@@ -98,10 +97,10 @@ def write_text(path: Path, text: str) -> None:
 def _whole(path: Path) -> Iterator[Path]:
     """A file beside another, whose place it takes when the block is left well; else it is removed.
 
-    Two jobs may write one file at once, so its name is its own: the last to end stays. A job that
-    is killed leaves it behind.
+    A job that is killed leaves it behind. Its name is the same each time, so that the job which is
+    run again takes it over, and nothing gathers.
     """
-    unfinished = path.with_name(f".{path.name}.{uuid4().hex}{UNFINISHED}")
+    unfinished = path.with_name(f".{path.name}{UNFINISHED}")
     try:
         yield unfinished
         unfinished.replace(path)

@@ -25,7 +25,7 @@ from tapeless.constancy import expect_unchanged, identify
 from tapeless.forgetting import are_forgotten, list_frames
 from tapeless.jobs import Job
 from tapeless.outcomes import check_stage
-from tapeless.seals import seal
+from tapeless.seals import seal_with
 from tapeless.video.programs import CONTAINER_PROGRAM, HOST_TOOLS, Tools
 from tapeless.video.sample import Sampling, sample_frames
 from tapeless.writing import write_json
@@ -93,10 +93,9 @@ def recall_frames(
         recalled = Path(folder)
         with expect_unchanged(video, recipe.get("content")):
             sample_frames(video, recalled, sampling, threads, tools)
-        pictures = list_frames(recalled)
         # Another ffmpeg may take slightly other pictures, and another stage look at them at once.
-        seal(frames, pictures)
-        for picture in pictures:
+        seal_with(frames, recalled)
+        for picture in list_frames(recalled):
             picture.replace(frames / picture.name)
 
 
