@@ -1,5 +1,6 @@
 # Things go wrong on purpose: damaged videos, kills, full disks. Writes two sections of docs/scaling.md.
-# Takes hours; hurt_runs.py takes root, as it makes small disks. tests/ does a small part of each.
+# Takes hours, and root: hurt_runs.py makes small disks, and kill_container_runs.py starts a Docker daemon of its
+# own, of which docker.io and debootstrap must be installed. tests/ does a small part of each.
 import os
 from pathlib import Path
 
@@ -89,11 +90,30 @@ rule kill_runs:
         "python {SCRIPTS}/kill_runs.py {input.clip} {FOLDER}/killed {output.table} resources &> {log}"
 
 
+rule kill_container_runs:
+    """With OpenPose, SHAPY, the graphics card and the daemon of the tests, where they lie."""
+    input:
+        space="resources/anny_shape_space.npz",
+        after=rules.kill_runs.output,
+    output:
+        table=f"{FOLDER}/killed_containers.json",
+    log:
+        f"{FOLDER}/logs/kill_container_runs.log",
+    conda:
+        "envs/synthetic.yaml"
+    threads: workflow.cores
+    params:
+        tests=str(LIBRARY.parent / "tests"),
+    shell:
+        "PYTHONPATH=$PYTHONPATH:{params.tests} "
+        "python {SCRIPTS}/kill_container_runs.py {FOLDER}/killed_containers {output.table} &> {log}"
+
+
 rule hurt_runs:
     input:
         clip=rules.film_short_clip.output,
         space="resources/anny_shape_space.npz",
-        after=rules.kill_runs.output,
+        after=rules.kill_container_runs.output,
     output:
         table=f"{FOLDER}/hurt.json",
     log:
@@ -111,6 +131,7 @@ rule write_faults:
         sampled=rules.sample_damaged_videos.output.table,
         measured=rules.measure_damaged_videos.output.table,
         killed=rules.kill_runs.output.table,
+        killed_containers=rules.kill_container_runs.output.table,
         hurt=rules.hurt_runs.output.table,
     output:
         touch(f"{FOLDER}/written"),

@@ -62,13 +62,18 @@ class Workplace:
         snakemake = [sys.executable, "-m", "snakemake", "--snakefile", str(CLONE / "Snakefile")]
         return [*snakemake, "--cores", str(self.cores), *arguments]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that Snakemake is started with."""
+        return os.environ | {"PYTHONPATH": str(CLONE / "scripts")}
+
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         """A run in a process group of its own; what it says is added to `run.log`."""
         with (self.folder / "run.log").open("ab") as log:
             return subprocess.Popen(
                 self.command(*arguments),
                 cwd=self.folder,
-                env=os.environ | {"PYTHONPATH": str(CLONE / "scripts")},
+                env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -105,6 +110,10 @@ class Workplace:
             for process in psutil.process_iter(["cmdline"])
             if any(word.startswith(scripts) for word in process.info["cmdline"] or ())
         ]
+
+    def left_over(self) -> int:
+        """How many processes of jobs there are, which should be none when no run is at work."""
+        return len(self.workers())
 
 
 def differences(one: Mapping[str, bytes], other: Mapping[str, bytes]) -> list[str]:

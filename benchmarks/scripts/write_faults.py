@@ -15,6 +15,7 @@ from page import markdown, replace_between
 DAMAGED = "damaged videos, by make bench-faults"
 MEASURED = "damaged videos measured, by make bench-faults"
 KILLED = "kills survived, by make bench-faults"
+KILLED_CONTAINERS = "kills survived on the reference route, by make bench-faults"
 HURT = "faults survived, by make bench-faults"
 
 
@@ -52,17 +53,28 @@ def describe_measured(measured: dict[str, Any]) -> str:
 def describe_kills(killed: dict[str, Any]) -> str:
     """What was killed how often, and how it ended."""
     kills = pd.DataFrame(killed["kills"])
-    at_work = Counter(script for each in kills["at_work"] for script in each.split(", "))
     rows = [
-        {"killed with SIGKILL": str(target), "times": str(number)}
-        for target, number in kills["target"].value_counts().items()
+        {
+            "killed with SIGKILL": str(target),
+            "times": str(len(those)),
+            "at work then": count_scripts(those["at_work"]),
+        }
+        for target, those in kills.groupby("target")
     ]
-    scripts = ", ".join(f"`{script}` {number}" for script, number in at_work.most_common())
     return (
-        f"{len(kills)} kills in {killed['runs']} runs. At work when it happened: {scripts}. Then "
-        f"one run to the end: {len(killed['differing'])} files other than those of an undisturbed "
-        f"run, {killed['left_over']} processes left over.\n\n{markdown(pd.DataFrame(rows))}\n"
+        f"{len(kills)} kills in {killed['runs']} runs. Then one run to the end: "
+        f"{len(killed['differing'])} files other than those of an undisturbed run, "
+        f"{killed['left_over']} processes or containers of jobs left over.\n\n"
+        f"{markdown(pd.DataFrame(rows))}\n"
     )
+
+
+def count_scripts(at_work: pd.Series) -> str:
+    """How often each script of a job was at work."""
+    counts = Counter(script for each in at_work for script in each.split(", "))
+    nothing = counts.pop("none", 0)
+    named = [f"`{script}` {number}" for script, number in counts.most_common()]
+    return ", ".join([*named, *([f"nothing {nothing}"] if nothing else [])])
 
 
 def describe_faults(hurt: list[dict[str, Any]]) -> str:
@@ -79,7 +91,15 @@ def describe_faults(hurt: list[dict[str, Any]]) -> str:
     return f"{markdown(pd.DataFrame(rows))}\n"
 
 
-def main(page: Path, corpus: Path, sampled: Path, measured: Path, killed: Path, hurt: Path) -> None:
+def main(
+    page: Path,
+    corpus: Path,
+    sampled: Path,
+    measured: Path,
+    killed: Path,
+    killed_containers: Path,
+    hurt: Path,
+) -> None:
     """Writes the sections whose tables there are."""
     if sampled.exists():
         text = describe_sampled(pd.read_csv(corpus), pd.read_csv(sampled))
@@ -87,6 +107,7 @@ def main(page: Path, corpus: Path, sampled: Path, measured: Path, killed: Path, 
     for name, table, describe in (
         (MEASURED, measured, describe_measured),
         (KILLED, killed, describe_kills),
+        (KILLED_CONTAINERS, killed_containers, describe_kills),
         (HURT, hurt, describe_faults),
     ):
         if table.exists():

@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 import docker
 import pytest
 from docker_daemon import (
     Daemon,
+    build_image,
     find_base_archive,
     find_obstacle,
     import_base,
@@ -41,6 +43,13 @@ def docker_daemon() -> Iterator[Daemon]:
     _skip_without_daemon()
     with run_mortal_daemon(nvidia=True) as daemon:
         yield daemon
+
+
+@pytest.fixture
+def mortal_daemon(docker_daemon: Daemon) -> Iterator[Daemon]:
+    """The same, which may be killed: it is there again for the next test."""
+    yield docker_daemon
+    docker_daemon.start()
 
 
 @pytest.fixture(scope="session")
@@ -94,15 +103,7 @@ def base_image(docker_host: str, request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="session")
 def make_image(docker_host: str, base_image: str) -> MakeImage:
     """Builds the folder of a Dockerfile that says `ARG BASE` and `FROM $BASE`; gives the id."""
-    client = docker.DockerClient(docker_host, timeout=600)
-
-    def make(folder: Path, tag: str) -> str:
-        image, _ = client.images.build(
-            path=str(folder), tag=tag, buildargs={"BASE": base_image}, network_mode="none", rm=True
-        )
-        return str(image.id)
-
-    return make
+    return partial(build_image, docker_host, base_image)
 
 
 @pytest.fixture(scope="session")

@@ -141,6 +141,15 @@ def import_base(address: str, cache: Path) -> str:
     return BASE_TAG
 
 
+def build_image(address: str, base: str, folder: Path, tag: str) -> str:
+    """Builds the folder of a Dockerfile that says `ARG BASE` and `FROM $BASE`; the image's id."""
+    client = docker.DockerClient(address, timeout=600)
+    image, _ = client.images.build(
+        path=str(folder), tag=tag, buildargs={"BASE": base}, network_mode="none", rm=True
+    )
+    return str(image.id)
+
+
 def import_empty(address: str, tag: str) -> str:
     """Puts an image without any file into a daemon; its id."""
     client = docker.DockerClient(address)

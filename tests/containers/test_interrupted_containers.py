@@ -131,13 +131,6 @@ def test_a_run_stopped_or_killed_in_the_middle_of_a_container_is_gone_on_with(
     assert project.plan() == {}
 
 
-@pytest.fixture
-def mortal_daemon(docker_daemon: Daemon) -> Iterator[Daemon]:
-    """The daemon of the workstation, which is there again for the next test."""
-    yield docker_daemon
-    docker_daemon.start()
-
-
 def test_a_run_whose_daemon_is_killed_in_the_middle_of_a_container_is_gone_on_with(
     project: ReferenceProject, reference: ReferenceProject, start: Start, mortal_daemon: Daemon
 ):

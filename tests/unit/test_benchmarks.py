@@ -54,6 +54,7 @@ from share_sight import share
 from use_intervals import BASIS, CALIBRATED_PATTERN, STATE, rewrite, rewrite_widening, widening_of
 from variants import AS_IN_A_RUN
 from write_accuracy import Evidence, accuracy_table, front_table, judge
+from write_faults import describe_kills
 from write_scaling import tell_runs
 
 CONFIG = yaml.safe_load(
@@ -751,3 +752,16 @@ def test_runs_of_short_videos_stand_beside_what_is_essential_and_one_core() -> N
     table = tell_runs({"runs": runs, "alone_s": {"decoding": 2.0, "pose": 4.0, "fit": 6.0}})
     assert list(table["of decoding, pose and fit alone"]) == ["2.50", "1.25"]
     assert list(table["times as fast as one core"]) == ["1.00", "2.00"]
+
+
+def test_kills_are_counted_by_what_was_killed_and_by_what_was_at_work() -> None:
+    kills = [
+        {"target": "Snakemake", "after_s": 3.1, "at_work": "sample_frames"},
+        {"target": "the Docker daemon", "after_s": 9.0, "at_work": "draw_video, sample_frames"},
+        {"target": "the Docker daemon", "after_s": 4.0, "at_work": "none"},
+    ]
+    said = describe_kills({"kills": kills, "runs": 3, "differing": ["a.csv"], "left_over": 2})
+    assert "3 kills in 3 runs" in said
+    assert "1 files other than those of an undisturbed run, 2 processes or containers" in said
+    assert "| Snakemake | 1 | `sample_frames` 1 |" in said
+    assert "| the Docker daemon | 2 | `draw_video` 1, `sample_frames` 1, nothing 1 |" in said

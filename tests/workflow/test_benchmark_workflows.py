@@ -137,6 +137,15 @@ def test_thousands_of_videos_are_planned_as_one_job_each_and_hundreds_in_every_w
     assert planned["write_scaling"] == 1
 
 
+def test_all_kinds_of_faults_are_tried_one_after_the_other(workplace: Path) -> None:
+    """Those of the default route and of the reference route; then the page is written."""
+    (workplace / "resources").mkdir()
+    (workplace / "resources/anny_shape_space.npz").touch()
+    planned = jobs(plan(workplace, "faults.smk", "none"))
+    tried = {"sample_damaged_videos", "measure_damaged_videos", "kill_runs", "kill_container_runs"}
+    assert {rule for rule in planned if planned[rule] == 1} >= tried | {"hurt_runs", "write_faults"}
+
+
 @pytest.mark.parametrize("snakefile", ["Snakefile", "accuracy.smk"])
 def test_measuring_before_filming_says_what_to_do(workplace: Path, snakefile: str) -> None:
     said = plan(workplace, snakefile, "evaluation")

@@ -16,6 +16,7 @@ the points.
 
 Environment (`containers.environment` hands it in):
 
+STANDIN_SHAPY_LOAD_S=3 it takes so many seconds to load its weights.
 STANDIN_SHAPY=<mode>   how it fails, for every video; or `<mode>@<text>`, for those only in the path
                        of whose pictures the text occurs:
 
@@ -135,6 +136,7 @@ def main():
     model = read_model(options)
     if mode == "no_gpu_memory":
         sys.exit(3)
+    time.sleep(float(os.environ.get("STANDIN_SHAPY_LOAD_S", "0")))
     is_trained = load_weights(options, mode)
     items = find_items(options)
     batch = check_loader(options, items)
