@@ -12,11 +12,17 @@ from tapeless.outcomes import OUTCOME_FILE, Outcome
 
 
 def are_forgotten(frames: Path) -> bool:
-    """Whether a directory of sampled frames lacks some; one that was never filled lacks none."""
+    """Whether a directory of sampled frames lacks some; one that was never filled lacks none.
+
+    Of one that is damaged, nobody knows: the stage that reads it removes it.
+    """
     if not (frames / OUTCOME_FILE).exists():
         return False
-    outcome = Outcome.read(frames)
-    return outcome.is_ok and len(list_frames(frames)) != outcome.counts["frames_sampled"]
+    try:
+        outcome = Outcome.read(frames)
+    except ValueError:
+        return True
+    return outcome.is_ok and len(list_frames(frames)) != outcome.counts.get("frames_sampled")
 
 
 def list_frames(folder: Path) -> list[Path]:

@@ -116,8 +116,14 @@ class Outcome:
 
     @classmethod
     def read(cls, directory: Path) -> Outcome:
-        """Reads the `outcome.json` of a stage's directory."""
+        """Reads the `outcome.json` of a stage's directory.
+
+        Raises:
+            ValueError: if it is damaged.
+        """
         content = json.loads((directory / OUTCOME_FILE).read_text(encoding="utf-8"))
+        if not isinstance(content, dict) or not {"code", "reason"} <= content.keys():
+            raise ValueError(f"{directory / OUTCOME_FILE} holds no outcome")
         counts = {k: v for k, v in content.items() if k not in ("outcome", "code", "reason")}
         return cls(content["code"], content["reason"], counts)
 

@@ -73,6 +73,8 @@ def find_damage(stage: Path) -> list[str]:
         return []
     except ValueError:
         return [SEAL_FILE]
+    if not isinstance(sums, dict):
+        return [SEAL_FILE]
     return [name for name, checksum in sums.items() if not _is_whole(stage / name, checksum)]
 
 

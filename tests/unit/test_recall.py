@@ -17,7 +17,9 @@ from container_jobs import SETTINGS
 from examined import IMAGES, make_program
 from sample_frames import main
 from tapeless.constancy import VideoChangedError
+from tapeless.forgetting import are_forgotten
 from tapeless.images import read_rgb, write_image
+from tapeless.outcomes import OUTCOME_FILE, DamagedStageError
 from tapeless.seals import find_damage
 from tapeless.video import Sampling, sample_frames
 from tapeless.video.programs import Tools
@@ -174,6 +176,21 @@ def test_frames_that_are_there_are_not_touched(frames: Path):
     before = {path.name: path.stat().st_mtime_ns for path in frames.iterdir()}
     recall(frames)
     assert {path.name: path.stat().st_mtime_ns for path in frames.iterdir()} == before
+
+
+@pytest.mark.parametrize(
+    "damage", [b"", b"\xff", b"[]", b'{"cpde": null}', b'{"code": null, "reason": null}']
+)
+def test_of_damaged_ones_it_is_told_before_a_run_that_they_have_to_be_made(
+    frames: Path, damage: bytes
+):
+    """The run removes them, so it must not stop there."""
+    assert not are_forgotten(frames)
+    (frames / OUTCOME_FILE).write_bytes(damage)
+    assert are_forgotten(frames)
+    with pytest.raises(DamagedStageError):
+        recall(frames)
+    assert not frames.exists()
 
 
 def test_a_rejected_video_has_nothing_to_bring_back(tmp_path: Path):

@@ -56,6 +56,7 @@ def test_a_stage_as_it_was_written_is_read(stage: Path):
         (write("../pose.csv", "x\n18\n"), "../pose.csv"),
         (write("outcome.json", "{"), "outcome.json"),
         (write(SEAL_FILE, "{"), SEAL_FILE),
+        (write(SEAL_FILE, "[]"), SEAL_FILE),
         (lambda stage: (stage / "frame_1.json").unlink(), "frame_1.json"),
     ],
 )

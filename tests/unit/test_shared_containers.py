@@ -23,13 +23,13 @@ from puppets import GREEN, RED, picture_of, standing
 
 from containers.standins.openpose.download import make_models, recognise
 from estimate_pose_openpose import main
-from tapeless import containers
+from tapeless import containers, keypoints
 from tapeless.configuration import with_defaults
 from tapeless.containers import Allowance, ContainerFailedError, allowances
 from tapeless.containers.sharing import Sharing
 from tapeless.images import write_image
 from tapeless.outcomes import Outcome, run_stage
-from tapeless.pose import openpose_models
+from tapeless.pose import openpose_models, openpose_pictures
 from tapeless.pose.openpose import OpenPoseError, Options
 from tapeless.pose.openpose_models import NETWORKS_FILE
 
@@ -197,6 +197,27 @@ def test_frames_that_were_changed_after_they_were_sampled_are_left_to_their_own_
     assert run.starts() == {"a": 1}
     assert not run.stage("b", ".pose_aside").exists()
     assert run.stage("b", "frames").exists(), "what is damaged is for its own job to say"
+
+
+@pytest.mark.parametrize("damage", [b"", b"[]", b'{"cpde": null}'])
+def test_so_are_those_whose_verdict_is_damaged(run, damage):
+    (run.stage("b", "frames") / "outcome.json").write_bytes(damage)
+    run.do("a")
+    run.do("c")
+    assert run.starts() == {"a": 1}
+    assert run.stage("b", "frames").exists()
+
+
+def test_so_are_those_that_are_removed_just_when_they_are_looked_at(run, monkeypatch):
+    """By Snakemake, before they are sampled anew."""
+
+    def frame_names(folder: Path) -> list[str]:
+        return [] if folder == run.stage("b", "frames") else keypoints.frame_names(folder)
+
+    monkeypatch.setattr(openpose_pictures, "frame_names", frame_names)
+    run.do("a")
+    run.do("c")
+    assert run.starts() == {"a": 1}
 
 
 class TestFaults:

@@ -134,3 +134,22 @@ def test_what_a_disk_has_damaged_is_found_when_it_is_read_and_made_again(finishe
     finished.run()
     assert finished.reports() == before
     assert finished.plan() == {}
+
+
+def test_what_is_damaged_of_forgotten_frames_stops_no_run_before_it_begins(finished: Project):
+    before = finished.reports()
+    walk = finished.results / "videos/walk"
+    outcome = walk / "frames/outcome.json"
+    times = outcome.stat()
+    outcome.write_text(outcome.read_text(encoding="utf-8").replace("code", "cpde"))
+    os.utime(outcome, ns=(times.st_atime_ns, times.st_mtime_ns))
+    shutil.rmtree(walk / "keypoints")
+    (walk / "keypoints.csv").unlink()
+
+    run = finished.snakemake("keypoints")
+
+    assert run.returncode != 0
+    assert "walk/frames was damaged after it had been written, and has been removed" in run.stdout
+    go_on_as_told(finished, run.stdout)
+    finished.run()
+    assert finished.reports() == before

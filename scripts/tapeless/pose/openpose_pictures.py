@@ -39,7 +39,8 @@ class OpenPosePictures:
         Raises:
             OSError: if they come or go meanwhile.
         """
-        names = frame_names(folder)
+        if not (names := frame_names(folder)):
+            raise FileNotFoundError(f"there are no pictures in {folder}")
         with Image.open(folder / f"{names[0]}.png") as first:
             size = first.size
         return cls(folder, names, size, settled, _digest(folder, names, settled))
