@@ -14,8 +14,10 @@ from typing import Any
 HIDDEN = "(hidden)"
 """What stands in the place of what nobody else should read."""
 
-_SECRET_OPTION = re.compile(r"--.*(secret|passw|passphrase|token|credential|-key$)", re.IGNORECASE)
-_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^/@\s]+@")
+_SECRET_OPTION = re.compile(
+    r"--.*(secret|passw|passphrase|token|credential|auth|-key$)", re.IGNORECASE
+)
+_PASSWORD = re.compile(r"(://[^/:@\s]*:)[^/\s]+@")  # which may hold an @ of its own
 _VARIABLES = re.compile(r"(.*?containers)\s*[=:].*environment.*", re.DOTALL)
 """The setting of a group of the configuration, however it is joined to its option: `--config=`,
 `-C`, `-nC`."""

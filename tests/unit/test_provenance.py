@@ -118,7 +118,9 @@ def test_values_of_the_containers_variables_are_not_told(repository: Path) -> No
         ("--storage-x-account-key 'A: b'", "--storage-x-account-key '(hidden)'"),
         ("--storage-x-passwd='A: b' x", "'--storage-x-passwd=(hidden)' x"),
         ("--storage-s3-token='A: b' --cores 2", "'--storage-s3-token=(hidden)' --cores 2"),
+        ("--storage-http-auth 'A: b'", "--storage-http-auth '(hidden)'"),
         ("--storage-s3-endpoint-url https://me:A:b@host:9000/x", "https://me:(hidden)@host:9000/x"),
+        ("--storage-s3-endpoint-url https://me:1@A:b@host/x@y", "https://me:(hidden)@host/x@y"),
     ],
 )
 def test_nor_are_they_in_the_command_line(repository: Path, typed: str, told: str) -> None:
