@@ -319,12 +319,25 @@ def distrust_restored():
     """Has the next run make the tables again whose job failed, and which are those of before (`update`).
 
     Snakemake 9 notes for a job that failed, too, what it was done with, and takes what it has restored
-    for new: there would be nothing to do. So it is told that these files are half done.
+    for new: there would be nothing to do. So it is told that these files are half done; or who starts
+    the next run is told, where that cannot be noted, as on a full disk.
     """
-    for failed in workflow.scheduler.failed:
-        for job in failed.jobs if failed.is_group() else [failed]:
-            if any(is_flagged(path, "update") for path in job.output):
-                workflow.persistence.started(job)
+    restored = [
+        job
+        for failed in workflow.scheduler.failed
+        for job in (failed.jobs if failed.is_group() else [failed])
+        if any(is_flagged(path, "update") for path in job.output)
+    ]
+    try:
+        for job in restored:
+            workflow.persistence.started(job)
+    except OSError as error:
+        rules = " ".join(sorted({job.rule.name for job in restored}))
+        logger.error(
+            f"It cannot be noted that files are those of an earlier run ({error.strerror}), so that the "
+            f"next run may leave them so: type --forcerun {rules} behind its command.",
+            extra={"is_of_tapeless": True},
+        )
 
 
 def explain_failure():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,7 @@ def settle_clock(needed: Iterable[Path], folders: Iterable[Path], now_s: float) 
     if not any(path.is_relative_to(folder) for path in late for folder in folders):
         return 0
     now_ns = int(now_s * 1e9)
-    times_ns = {path: path.stat(follow_symlinks=False).st_mtime_ns for path in _all_below(folders)}
-    future = {path: time_ns for path, time_ns in times_ns.items() if time_ns > now_ns}
+    future = {path: time_ns for path, time_ns in _times_below(folders) if time_ns > now_ns}
     latest_ns = max(future.values(), default=now_ns)
     settled = 0
     for path, time_ns in future.items():
@@ -66,6 +66,11 @@ def _set_time(path: Path, time_ns: int) -> bool:
     return True
 
 
-def _all_below(folders: Iterable[Path]) -> Iterator[Path]:
+def _times_below(folders: Iterable[Path]) -> Iterator[tuple[Path, int]]:
+    """All files and folders with their times, but those that others remove meanwhile."""
     for folder in folders:
-        yield from folder.rglob("*")
+        for above, folders_in_it, files in os.walk(folder):
+            for name in (*folders_in_it, *files):
+                path = Path(above, name)
+                with suppress(FileNotFoundError):
+                    yield path, path.lstat().st_mtime_ns

@@ -66,6 +66,23 @@ def test_a_file_that_may_not_be_changed_stops_nothing(tmp_path, now_s, monkeypat
     assert is_from_the_future(theirs, now_s)
 
 
+def test_a_file_that_somebody_removes_meanwhile_stops_nothing(tmp_path, now_s, monkeypatch):
+    """As another project may, which shares the folder of the body model."""
+    ours, theirs = (written(tmp_path / name, now_s + HOUR_S) for name in ("ours", "theirs"))
+    look = Path.stat
+
+    def remove_first(path: Path, **how: bool) -> os.stat_result:
+        if path == theirs:
+            path.unlink(missing_ok=True)
+        return look(path, **how)
+
+    monkeypatch.setattr(Path, "stat", remove_first)
+
+    assert settle_clock([ours], [tmp_path], now_s) == 1
+
+    assert not is_from_the_future(ours, now_s)
+
+
 def test_files_of_others_keep_their_times(tmp_path, now_s):
     video = written(tmp_path / "videos/walk.mp4", now_s + HOUR_S)
     made = written(tmp_path / "results/frames.csv", now_s + HOUR_S)

@@ -93,3 +93,12 @@ def test_the_next_run_expects_what_this_one_took(tmp_path: Path):
     collect(tmp_path)
     assert read_stage_seconds(tmp_path / "benchmarks.csv") == {"estimate_shape": 20.0}
     assert read_stage_seconds(tmp_path / "none.csv") == {}
+
+
+@pytest.mark.parametrize(
+    "damaged", [b"\xff\xfe", b"x" * 200_000, b"stage,jobs,seconds_total\nfit,1,nan\n"]
+)
+def test_nothing_is_told_of_the_future_by_a_damaged_table(tmp_path: Path, damaged: bytes):
+    """Other than to stop the run that reads it, or the lines that say how far it is."""
+    (tmp_path / "benchmarks.csv").write_bytes(damaged)
+    assert read_stage_seconds(tmp_path / "benchmarks.csv") == {}

@@ -95,6 +95,11 @@ class TestWhatFailed:
         (failure,) = read_failures([(job, [str(tmp_path / "fit.log"), "usage.json"])], since=0)
         assert failure == Failure("fit", ("anna",), NOTHING_SAID, (f"{tmp_path}/fit.log",))
 
+    def test_nor_has_one_whose_log_found_no_room(self, tmp_path: Path):
+        (tmp_path / "fit.log").touch()
+        (failure,) = read_failures([(PlannedJob("fit", ()), [str(tmp_path / "fit.log")])], since=0)
+        assert "full disk" in failure.said
+
     def test_of_a_group_only_those_are_told_that_say_why(self):
         silent = Failure("pose", ("anna",), NOTHING_SAID, ())
         told = Failure("fit", ("anna",), "No memory.", ())

@@ -14,6 +14,23 @@ import pytest
 
 from projects import SHEET, Project, make_project, wait_for
 
+NO_ROOM = """
+import builtins, errno, os
+log, opened = "results/logs/collect_reports.log", open
+
+def is_full():
+    with opened(log, "rb") as file:
+        return b"THE JOB FAILED" in file.read()
+
+def refuse(path, *how, **more):
+    if ".snakemake/incomplete" in str(path) and os.path.exists(log) and is_full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    return opened(path, *how, **more)
+
+builtins.open = refuse
+"""
+"""As on a disk that is full when the job has failed."""
+
 
 def test_a_run_killed_at_any_point_resumes_and_ends_with_the_same_reports(
     original: Project, project: Project
@@ -148,6 +165,27 @@ def test_a_collection_that_fails_brings_yesterdays_reports_back_until_it_is_made
     assert {name: after.get(name) for name in tables} == tables
 
     finished.run()
+
+    assert finished.reports() == before
+    assert finished.plan() == {}
+
+
+def test_a_collection_that_fails_for_a_full_disk_says_so_and_what_has_to_be_typed(
+    finished: Project,
+):
+    """Even if there is no room for Snakemake's note that the tables are to be made again."""
+    before = finished.reports()
+    (finished.folder / "scripts/sitecustomize.py").write_text(NO_ROOM, encoding="utf-8")
+    (finished.results / "videos/text/outcome.json").write_text("{", encoding="utf-8")
+
+    run = finished.snakemake("--allowed-rules", "collect_reports", "write_provenance", "all")
+
+    assert run.returncode != 0
+    assert "type --forcerun collect_reports behind its command" in run.stdout
+    assert "1 job failed because of this machine" in run.stdout.split("forcerun")[1]
+
+    (finished.folder / "scripts/sitecustomize.py").unlink()
+    finished.run("--forcerun", "collect_reports")
 
     assert finished.reports() == before
     assert finished.plan() == {}

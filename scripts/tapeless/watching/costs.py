@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import json
+import math
 import os
 import statistics
 from collections.abc import Container, Iterator
@@ -144,6 +145,7 @@ def read_stage_seconds(path: Path) -> dict[str, float]:
     try:
         with path.open(newline="", encoding="utf-8") as stream:
             rows = list(csv.DictReader(stream))
-        return {row["stage"]: float(row["seconds_total"]) / int(row["jobs"]) for row in rows}
-    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError):
+        each_s = {row["stage"]: float(row["seconds_total"]) / int(row["jobs"]) for row in rows}
+    except (OSError, ValueError, KeyError, TypeError, ZeroDivisionError, csv.Error):
         return {}
+    return each_s if all(map(math.isfinite, each_s.values())) else {}

@@ -10,8 +10,8 @@ from tapeless.logs import read_failure
 from tapeless.watching.progress import PlannedJob
 
 NOTHING_SAID = (
-    "it ended without a message, as a job does that was killed: for want of memory, by a time "
-    "limit, or with its machine"
+    "it ended without a message, as a job does that was killed (for want of memory, by a time "
+    "limit, or with its machine), or whose log is on a full disk"
 )
 
 
