@@ -16,8 +16,7 @@ def gathering(step, otherwise):
     """Priority of a step before or at a container that videos share.
 
     As many videos as share one, for each card, are brought to it before the first of them gets it.
-    Others come after that, so that no more frames are on the disk than it takes. All other steps of a
-    video go before.
+    Others come after that, or meanwhile where cores are idle. All other steps of a video go before.
     """
     if GATHERED == 1:
         return otherwise

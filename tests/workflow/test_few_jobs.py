@@ -105,6 +105,17 @@ def test_what_takes_a_card_is_a_job_of_its_own(
     assert jobs_again(project).keys() == expected
 
 
+@pytest.mark.parametrize(("way", "rule"), [("many", "sample_frames"), ("few", "view_video")])
+def test_frames_of_a_video_on_s3_come_back_by_the_rule_that_its_page_names(
+    project: Project, way: str, rule: str
+):
+    (project.folder / "videos/text.mp4").write_text("no video", encoding="utf-8")
+    project.configure(jobs_per_video=way)
+    page = (ROOT / "docs/storage.md").read_text(encoding="utf-8")
+    assert rule in page.partition("## Results on S3")[0]
+    assert rule in project.plan("--forcerun", rule)
+
+
 def test_who_begins_with_more_than_a_thousand_videos_hears_of_fewer_jobs(project: Project):
     """Unless it was chosen, or it would compute anew what is there."""
     (project.folder / "videos/text.mp4").write_text("no video", encoding="utf-8")

@@ -261,6 +261,14 @@ def test_a_video_removed_from_the_sheet_loses_its_row_and_recomputes_nothing(fin
     assert finished.plan() == {}
 
 
+def test_a_contact_sheet_that_is_deleted_is_drawn_again_when_sheets_are_asked_for(
+    finished: Project,
+):
+    (finished.results / "videos/walk/sheet.png").unlink()
+    assert finished.plan() == {}
+    assert finished.plan("sheets") == {"draw_video": {"walk"}}
+
+
 def test_a_stage_that_runs_again_gets_its_frames_back_and_wakes_no_other(finished: Project):
     """And keeps them where that is asked for."""
     kept = finished.results / "videos/walk"
