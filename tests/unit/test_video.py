@@ -233,6 +233,20 @@ class TestLongVideos:
         assert numbers(frames, sampled) == [f.source_frame for f in sampled]
         assert [f.time_s for f in sampled] == pytest.approx([7.5, 22.5], abs=1)
 
+    def test_pictures_have_one_size_also_where_that_of_the_video_changes(
+        self, tmp_path: Path, frames: Path
+    ):
+        """As later stages take it for granted."""
+        for name, size in (("a", (320, 192)), ("b", (160, 96))):
+            write_clip(tmp_path / f"{name}.ts", numbered(self.LONG, *size), *H264, "-g", "10")
+        (tmp_path / "list").write_text("file a.ts\nfile b.ts\n")
+        ffmpeg("-f", "concat", "-i", tmp_path / "list", "-c", "copy", tmp_path / "both.ts")
+        sampled = sample_frames(tmp_path / "both.ts", frames, Sampling(frames=4))
+        assert [(f.width, f.height) for f in sampled] == [(320, 192)] * 4
+        assert {read(frames / f"{f.frame}.png").shape for f in sampled} == {(192, 320, 3)}
+        assert [n // self.LONG for n in (f.source_frame for f in sampled)] == [0, 0, 1, 1]
+        assert [n % 10 for n in numbers(frames, sampled)] == [f.source_frame % 10 for f in sampled]
+
     def test_a_short_span_of_it_is_sought_too(self, tmp_path: Path, frames: Path):
         long = write_clip(tmp_path / "long.mp4", numbered(self.LONG), *H264)
         wanted = Sampling(frames=2, start_s=29.4, end_s=29.8)

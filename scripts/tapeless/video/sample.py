@@ -296,13 +296,19 @@ def _seek(clip: Clip, wanted_s: float, view: View) -> Picture | None:
 
 
 def _write(pictures: Generator[Picture], frames_dir: Path) -> list[Frame]:
-    """Writes each picture as it comes."""
+    """Writes each picture as it comes, all of them in the size of the first.
+
+    One run of ffmpeg sees to that itself. Each picture that is sought has a run of its own.
+    """
     written: list[Frame] = []
     with closing(pictures):  # so that ffmpeg ends if a picture cannot be written
         for picture in pictures:
-            height, width = picture.rgb.shape[:2]
-            sharpness = laplacian_variance(picture.rgb)
+            image = Image.fromarray(picture.rgb)
+            size = (written[0].width, written[0].height) if written else image.size
+            if image.size != size:
+                image = image.resize(size, Image.Resampling.BICUBIC)
+            sharpness = laplacian_variance(np.asarray(image))
             name = f"frame_{len(written) + 1:06d}"
-            Image.fromarray(picture.rgb).save(frames_dir / f"{name}.png", compress_level=1)
-            written.append(Frame(name, picture.time_s, picture.number, width, height, sharpness))
+            image.save(frames_dir / f"{name}.png", compress_level=1)
+            written.append(Frame(name, picture.time_s, picture.number, *size, sharpness))
     return written
