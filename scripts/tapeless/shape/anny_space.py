@@ -150,12 +150,12 @@ class ShapeSpace:
         except FileNotFoundError:
             raise SpaceError(
                 f"{path} is gone, the space of bodies that is made once for all videos. The same "
-                "command makes it again, in a minute."
+                "command makes it again, in a minute, and then fits all videos anew."
             ) from None
         except (ValueError, KeyError, EOFError, BadZipFile, zlib.error) as error:
             path.unlink(missing_ok=True)
             raise SpaceError(
                 f"{path} was damaged or is of another version ({error}), and has been removed: the "
-                "same command makes it again, in a minute. If nobody touched it, have the disk "
-                "checked."
+                "same command makes it again, in a minute, and then fits all videos anew. If "
+                "nobody touched it, have the disk checked."
             ) from error
