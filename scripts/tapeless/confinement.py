@@ -3,8 +3,8 @@
 A decoder is a large C library that is fed what somebody sent. Should a file take it over, this is
 what it finds: limits of memory, processor time, open files and file size, which every process may
 set itself (`prlimit`); no rights, and for root another user's id (`setpriv`); none of this user's
-variables; and where Bubblewrap works, no network, no other processes, no sockets of this machine,
-and no place to write to. Without Bubblewrap, or where the kernel lets nobody make namespaces, the
+variables; and where Bubblewrap works, no network, no other processes, no sockets where programs
+have theirs (`_HIDDEN`), and no place to write to. Without Bubblewrap, or where the kernel lets nobody make namespaces, the
 rest holds; `find_confinement` says which it is.
 """
 
