@@ -4,8 +4,8 @@ A decoder is a large C library that is fed what somebody sent. Should a file tak
 what it finds: limits of memory, processor time, open files and file size, which every process may
 set itself (`prlimit`); no rights, and for root another user's id (`setpriv`); none of this user's
 variables; and where Bubblewrap works, no network, no other processes, no sockets where programs
-have theirs (`_HIDDEN`), and no place to write to. Without Bubblewrap, or where the kernel lets nobody make namespaces, the
-rest holds; `find_confinement` says which it is.
+have theirs (`_HIDDEN`), and no place to write to. Without Bubblewrap, or where the kernel lets
+nobody make namespaces, the rest holds; `find_confinement` says which it is.
 """
 
 from __future__ import annotations
