@@ -8,6 +8,8 @@ from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
 _FORK = get_context("fork")
+_INTERRUPTED = 130
+"""The status of a program that Ctrl-C ended."""
 
 
 @contextmanager
@@ -43,3 +45,5 @@ def _work(work: Callable[[], None], telling: Connection) -> None:
     except Exception as error:
         telling.send(error)
         raise
+    except KeyboardInterrupt:  # which the job has heard, too, and says what there is to say
+        raise SystemExit(_INTERRUPTED) from None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 from pathlib import Path
+from subprocess import PIPE, STDOUT, Popen
 
 import pytest
 
@@ -35,6 +37,26 @@ def test_a_process_that_is_killed_fails_the_job():
         working_beside(lambda: os.kill(os.getpid(), signal.SIGKILL)),
     ):
         pass
+
+
+def test_ctrl_c_ends_both_without_a_traceback():
+    code = (
+        "import time\n"
+        "from tapeless.beside import working_beside\n"
+        "from tapeless.logs import job_log\n"
+        "def work():\n"
+        "    print('begun', flush=True)\n"
+        "    time.sleep(60)\n"
+        "with job_log('/dev/null'), working_beside(work):\n"
+        "    time.sleep(60)\n"
+    )
+    command = [sys.executable, "-c", code]
+    with Popen(command, stdout=PIPE, stderr=STDOUT, text=True, start_new_session=True) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == "begun\n"
+        os.killpg(run.pid, signal.SIGINT)
+        assert run.stdout.read() == ""
+    assert run.returncode == 130
 
 
 def test_what_fails_here_is_what_is_said(tmp_path: Path):
