@@ -150,7 +150,6 @@ def make_place(
     folder: Path, workstation: Workstation, service: Service, films: Mapping[str, Path]
 ) -> ContainerPlace:
     """A project with these videos, nothing done."""
-    shutil.rmtree(folder, ignore_errors=True)
     project = make_reference_project(folder, workstation)
     for video, film in films.items():
         shutil.copy2(film, folder / f"videos/{video}.mp4")
@@ -162,9 +161,10 @@ def main(folder: Path, table: Path) -> None:
     """Kills runs below `folder`, `KILLS` times; writes what became of it, as JSON."""
     if (obstacle := find_obstacle()) is not None:
         sys.exit(obstacle)
-    folder = folder.absolute()
-    film_videos(folder / "films")
-    films = {video: folder / f"films/{film}.mp4" for video, film in FILMS.items()}
+    runs = folder.absolute() / "runs"
+    shutil.rmtree(runs, ignore_errors=True)
+    film_videos(runs / "films")
+    films = {video: runs / f"films/{film}.mp4" for video, film in FILMS.items()}
     with run_mortal_daemon(nvidia=True) as daemon:
         base = import_base(daemon.address, folder)
         standins = CLONE / "tests/containers/standins"
@@ -172,10 +172,10 @@ def main(folder: Path, table: Path) -> None:
             program: build_image(daemon.address, base, standins / program, tag_of(program))
             for program in PROGRAMS
         }
-        workstation = make_workstation(folder / "workstation", daemon.address, digests)
+        workstation = make_workstation(runs / "workstation", daemon.address, digests)
         service = Service(daemon, SEED)
         undisturbed, place = (
-            make_place(folder / name, workstation, service, films)
+            make_place(runs / name, workstation, service, films)
             for name in ("undisturbed", "killed")
         )
         assert undisturbed.run() == 0, undisturbed.said()[-4000:]
