@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from examined import assert_failed, assert_ok, assert_unknown, look, only
+from projects import ROOT
 from tapeless.doctor import opengl
+from tapeless.needs import STAGES
+from tapeless.sources import find_sources
 
 NAME = "OpenGL"
+BACKENDS = "(.*?)(_(mediapipe|openpose|anny|shapy))?"
+STAGES_OF_RULES = {rule: stage for stage, rule in STAGES.items()}
+SEVERAL = {"view_video", "measure_video", "process_video"}  # they run the stages of others
+SCRIPTS = sorted({path.stem for path in (ROOT / "scripts").glob("*.py")} - SEVERAL)
 
 
 @pytest.fixture
@@ -31,5 +40,11 @@ def test_environments_that_snakemake_makes_are_not_judged():
 
 
 @pytest.mark.usefixtures("without_library")
-def test_a_run_that_loads_no_opencv_needs_none():
-    assert NAME not in look("measure_bodies")
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_whatever_loads_opencv_needs_it_and_nothing_else(script: str):
+    path = ROOT / "scripts" / f"{script}.py"
+    texts = [source.read_text(encoding="utf-8") for source in (path, *find_sources(path))]
+    loads = any(re.search(r"^(import|from) (cv2|mediapipe)\b", text, re.MULTILINE) for text in texts)
+    rule, _, backend = re.fullmatch(BACKENDS, script).groups()
+    config = {STAGES_OF_RULES[rule]: {"backend": backend}} if backend else {}
+    assert (NAME in look(rule, **config)) == loads

@@ -17,7 +17,8 @@ _LOAD_OPENCV = ("select_keypoints", "segment_person", "blur_faces", "check_video
 
 def check_opengl(situation: Situation) -> Iterator[Finding]:
     """Whether the library loads; no card, screen or driver is needed for that."""
-    if not situation.runs(*_LOAD_OPENCV):
+    by_mediapipe = situation.config["pose"]["backend"] == "mediapipe"  # which loads OpenCV, too
+    if not situation.runs(*_LOAD_OPENCV, *(["estimate_pose"] if by_mediapipe else [])):
         return
     if situation.veil:
         yield unknown(_NAME, f"not tried: {situation.veil}")
