@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
+import re
 import subprocess
 import sys
 from dataclasses import fields
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -19,6 +22,13 @@ from tapeless.statistics import STATISTICS_COLUMNS
 from tapeless.video import Frame
 
 DOCS = Path(__file__).parents[2] / "docs"
+LIBRARY = Path(__file__).parents[2] / "scripts" / "tapeless"
+
+FIRST = (
+    *("units", "words", "seals", "outcomes", "logs", "images", "own_tables", "writing", "hiding"),
+    "hints",
+)
+"""The modules that the page names before its table."""
 
 
 @pytest.mark.parametrize("page", ["measurements.md", "checks.md", "rejections.md"])
@@ -53,3 +63,42 @@ def test_every_column_and_array_is_explained() -> None:
     names |= {field.name for kind in (Body, Frame) for field in fields(kind)}
 
     assert sorted(name for name in names if f"`{name}`" not in text) == []
+
+
+def test_a_module_knows_only_those_above_it_in_the_table_of_the_library() -> None:
+    """Each module stands in the table, too, by itself or as a part of one."""
+    page = (DOCS / "architecture.md").read_text(encoding="utf-8")
+    library = page.partition("## The library\n")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in library.splitlines() if line.startswith("| `")]
+    places = dict.fromkeys(FIRST, 0)
+    for place, row in enumerate(rows, start=1):
+        places |= dict.fromkeys(re.findall(r"`([^`]+)`", row), place)
+
+    def place_of(module: str) -> int:
+        """By its own name, or else by that of a package that it is a part of."""
+        found = [name for name in places if fnmatch(module, name)]
+        found += [name for name in places if module.startswith(f"{name}/")]
+        assert found, f"{module} is not in the table"
+        return places[found[0]]
+
+    modules = {
+        path.relative_to(LIBRARY).with_suffix("").as_posix().removesuffix("/__init__"): path
+        for path in sorted(LIBRARY.rglob("*.py"))
+        if path.read_text(encoding="utf-8").count("\n") > 1  # else a package with nothing in it
+    }
+    wrong = [
+        f"{module} knows {known}"
+        for module, path in modules.items()
+        if module != "__init__"
+        for known in find_imported(path)
+        if place_of(known) > place_of(module)
+    ]
+    assert wrong == []
+
+
+def find_imported(path: Path) -> set[str]:
+    """The modules of the library that one imports, as paths without an ending."""
+    nodes = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+    names = {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    own = {name.removeprefix("tapeless.") for name in names if name.startswith("tapeless.")}
+    return {name.replace(".", "/") for name in own}
