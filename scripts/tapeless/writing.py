@@ -36,7 +36,7 @@ def write_rows(path: Path, columns: Sequence[str], rows: Iterable[Iterable[str]]
     For hundreds of thousands of rows: `csv` looks for what is to be quoted, one character after
     the other, in each cell again.
     """
-    with _whole(path) as unfinished, unfinished.open("w", newline="", **_ENCODING) as stream:
+    with whole(path) as unfinished, unfinished.open("w", newline="", **_ENCODING) as stream:
         stream.write(f"{','.join(map(text_cell, columns))}\n")
         stream.writelines(f"{','.join(row)}\n" for row in rows)
 
@@ -89,12 +89,12 @@ def write_json(path: Path, content: Mapping[str, Any]) -> None:
 
 def write_text(path: Path, text: str) -> None:
     """Writes text in UTF-8; a file that is there stays whole until the end."""
-    with _whole(path) as unfinished:
+    with whole(path) as unfinished:
         unfinished.write_text(text, **_ENCODING)
 
 
 @contextmanager
-def _whole(path: Path) -> Iterator[Path]:
+def whole(path: Path) -> Iterator[Path]:
     """A file beside another, whose place it takes when the block is left well; else it is removed.
 
     A job that is killed leaves it behind. Its name is the same each time, so that the job which is

@@ -57,6 +57,25 @@ class TestWhatWasCutShort:
         assert again.exit_code == 0, again.output
         assert not Path("videos/of zora.mp4").exists()
 
+    def test_a_disk_that_is_full_leaves_the_sheet_and_nothing_besides(
+        self, project: Path, monkeypatch: pytest.MonkeyPatch
+    ):
+        write_bytes = Path.write_bytes
+
+        def write_half(path: Path, content: bytes) -> None:
+            write_bytes(path, content[:9])
+            if path.parent.name == "config":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+            write_bytes(path, content)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "write_bytes", write_half)
+            run = forget(ZORA, "--yes")
+        assert run.exit_code == 1 and "No space left" in run.output
+        assert {path.name for path in Path("config").iterdir()} == {"config.yaml", "videos.tsv"}
+        assert Path("config/videos.tsv").read_text(encoding="utf-8") == SHEET
+        assert forget(ZORA, "--yes").exit_code == 0
+
     def test_ctrl_c_is_told_what_to_do(self, project: Path, monkeypatch: pytest.MonkeyPatch):
         with monkeypatch.context() as patched:
             interrupt(patched, at=3)

@@ -22,7 +22,7 @@ from tapeless.erasure.places import Places
 from tapeless.erasure.recordings import find_copies, find_recordings
 from tapeless.erasure.traces import RefusedError, Traces
 from tapeless.outcomes import OUTCOME_FILE
-from tapeless.writing import safe_text
+from tapeless.writing import safe_text, whole
 
 
 @dataclass
@@ -168,10 +168,9 @@ def _without_rows(
 def _rewrite(path: Path, content: bytes) -> None:
     """Gives a file another content, behind a link if it is one; it is whole at any time."""
     target = _real(path)
-    unfinished = target.with_name(f".{target.name}.unfinished")
-    unfinished.write_bytes(content)
-    shutil.copymode(target, unfinished)
-    unfinished.replace(target)
+    with whole(target) as unfinished:
+        unfinished.write_bytes(content)
+        shutil.copymode(target, unfinished)
 
 
 def _remove(path: Path) -> None:
