@@ -44,7 +44,7 @@ def test_environments_that_snakemake_makes_are_not_judged():
 def test_whatever_loads_opencv_needs_it_and_nothing_else(script: str):
     path = ROOT / "scripts" / f"{script}.py"
     texts = [source.read_text(encoding="utf-8") for source in (path, *find_sources(path))]
-    loads = any(re.search(r"^(import|from) (cv2|mediapipe)\b", text, re.MULTILINE) for text in texts)
+    loads = any(re.search(r"(?m)^(import|from) (cv2|mediapipe)\b", text) for text in texts)
     rule, _, backend = re.fullmatch(BACKENDS, script).groups()
     config = {STAGES_OF_RULES[rule]: {"backend": backend}} if backend else {}
     assert (NAME in look(rule, **config)) == loads
