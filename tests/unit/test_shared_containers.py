@@ -258,6 +258,13 @@ class TestFaults:
             run.do(video, run="later")
         assert run.starts() == {"a": 3}
 
+    def test_a_note_of_that_which_a_disk_has_damaged_is_none(self, run):
+        run.stage("a", ".pose_aside").mkdir()
+        (run.stage("a", ".pose_aside") / "alone").write_bytes(b"\xff")
+        for video in run.videos:
+            run.do(video)
+        assert run.starts() == {"a": 1}
+
     def test_several_videos_have_the_time_of_several(self, run, monkeypatch):
         videos: list[int] = []
 

@@ -88,7 +88,7 @@ class Shelf:
     def is_distrusted(self, run: str) -> bool:
         """Whether that was said in this run."""
         try:
-            return (self.folder / _ALONE).read_text(encoding="utf-8") == run
+            return (self.folder / _ALONE).read_bytes() == run.encode("utf-8")
         except FileNotFoundError:
             return False
 
