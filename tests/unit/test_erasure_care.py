@@ -118,11 +118,11 @@ def remove(name: str) -> None:
     """What the command does after it was said yes to."""
     results = Path("results")
     config = {"sheet": "config/videos.tsv", "videos": "videos"}
-    traces = find_traces(name, list_videos(config, results))
     sheet = Path(config["sheet"])
     places = Places(
         results, results / "logs", results / "benchmarks", sheet if sheet.exists() else None
     )
+    traces = find_traces(name, list_videos(config, places))
     plan_erasure(traces, places).carry_out()
 
 

@@ -85,6 +85,15 @@ def test_a_trace_behind_a_link_and_in_results_elsewhere_is_named(project: Path):
     assert "../disk/results/bob.txt" in told(run.output)
 
 
+def test_logs_beside_the_recordings_are_none_of_them(project: Path):
+    """Recordings of others are passed over."""
+    Path("config/videos.tsv").unlink()
+    write("config/config.yaml", "pathvars: {logs: videos/logs}\n")
+    write("videos/logs/mine/notes.txt", "of walk")
+    run = forget("walk", "--yes", "--keep-recordings")
+    assert (run.exit_code, "videos/logs/mine/notes.txt" in told(run.output)) == (1, True)
+
+
 def test_the_search_does_not_believe_the_removal(project: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("tapeless.erasure.erasing.Erasure.carry_out", lambda self: None)
     monkeypatch.setattr("tapeless.erasure.command._SHOWN", 1000)

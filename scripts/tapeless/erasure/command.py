@@ -68,7 +68,7 @@ def forget(
             raise click.ClickException(format_table(findings))
         try:
             places = find_places(situation.config, situation.results, storage)
-            traces = find_traces(name, list_videos(situation.config, situation.results))
+            traces = find_traces(name, list_videos(situation.config, places))
             run.enter_context(_taken(places))
             plan = plan_erasure(traces, places, keep_recordings=keep_recordings)
             links = find_links(plan)

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from tapeless.erasure.places import Places
 from tapeless.outcomes import OUTCOME_FILE
 from tapeless.videosheet import find_videos
 
@@ -83,7 +84,7 @@ def find_traces(name: str, listed: Iterable[Listed]) -> Traces:
     return Traces(videos, subjects, recordings, staying)
 
 
-def list_videos(config: Mapping[str, Any], results: Path) -> Iterator[Listed]:
+def list_videos(config: Mapping[str, Any], places: Places) -> Iterator[Listed]:
     """All videos that the sheet, the folder of videos or the results know of, some repeatedly.
 
     The sheet is read whatever the faults of its rows: a recording may be gone already.
@@ -95,9 +96,10 @@ def list_videos(config: Mapping[str, Any], results: Path) -> Iterator[Listed]:
     if sheet is not None and sheet.exists():
         yield from _read_sheet(sheet)
     else:
-        found, _ = find_videos(config["videos"], [str(results)])
+        made = map(str, (places.results, places.logs, places.benchmarks))
+        found, _ = find_videos(config["videos"], made)
         yield from (Listed(video.video, video.path) for video in found.values())
-    folder = results / "videos"
+    folder = places.results / "videos"
     for path in sorted(folder.iterdir()) if folder.is_dir() else ():
         if _ID.fullmatch(path.name) and (path.is_dir() or path.is_symlink()):
             yield Listed(path.name, subject=_subject_in(path / OUTCOME_FILE))
