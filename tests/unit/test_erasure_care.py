@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -22,6 +24,8 @@ from erasable import (
     make_erasable,
     write,
 )
+from tapeless.containers.host import LABELS_VARIABLE
+from tapeless.containers.jobs import make_labels
 from tapeless.erasure.erasing import plan_erasure
 from tapeless.erasure.places import Places
 from tapeless.erasure.traces import RefusedError, find_traces, list_videos
@@ -145,6 +149,20 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, at: int) -> Callable[[], bool]:
     for owner, name in ((Path, "unlink"), (Path, "replace"), (Path, "rmdir"), (shutil, "rmtree")):
         patch(owner, name)
     return lambda: count >= at
+
+
+def test_what_a_killed_job_left_at_work_is_ended_before_its_files_are_removed(project: Path):
+    write("config/config.yaml", "pose: {backend: openpose}\ncontainers: {runtime: host}\n")
+    labels = make_labels({}) | {"tapeless.pid_started": "long ago"}
+    environment = os.environ | {LABELS_VARIABLE: json.dumps(labels)}
+    left = subprocess.Popen(["sleep", "100"], env=environment)
+    try:
+        run = forget(ZORA, "--yes")
+        assert left.poll() is not None
+    finally:
+        left.kill()
+        left.wait()
+    assert run.exit_code == 0, run.output
 
 
 class TestLinks:

@@ -19,6 +19,7 @@ from tapeless.doctor.commands import (
     in_project,
     parse_settings,
 )
+from tapeless.doctor.examination import clear_leftovers
 from tapeless.doctor.findings import format_table
 from tapeless.doctor.situation import read_situation
 from tapeless.erasure.erasing import Erasure, find_links, plan_erasure
@@ -70,6 +71,7 @@ def forget(
             places = find_places(situation.config, situation.results, storage)
             traces = find_traces(name, list_videos(situation.config, places))
             run.enter_context(_taken(places))
+            clear_leftovers(situation)  # which may still write to what is removed
             plan = plan_erasure(traces, places, keep_recordings=keep_recordings)
             links = find_links(plan)
         except (RefusedError, AnotherRunError, OSError, ValueError) as error:  # a path with a NUL
