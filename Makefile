@@ -47,6 +47,7 @@ bench: setup ## measure time and memory (ten minutes)
 
 # What was measured is in benchmarks/results/scaling: delete that to measure again.
 bench-scaling: setup ## measure what thousands of videos cost (an hour), on a machine that does nothing else
+	$(BIN)/snakemake --cores $(CORES) resources/anny_shape_space.npz
 	$(BIN)/snakemake --snakefile benchmarks/scaling.smk --cores $(CORES) --resources machine=1 --forcerun write_scaling
 
 # A run that was interrupted goes on where it was. ADULTS=4 takes fewer people of every cohort, to try, in a folder of

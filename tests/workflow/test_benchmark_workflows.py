@@ -146,6 +146,21 @@ def test_all_kinds_of_faults_are_tried_one_after_the_other(workplace: Path) -> N
     assert {rule for rule in planned if planned[rule] == 1} >= tried | {"hurt_runs", "write_faults"}
 
 
+@pytest.mark.parametrize("part", ["scaling", "faults"])
+def test_what_asks_for_the_body_model_comes_after_it_is_made(part: str) -> None:
+    """Which a fresh clone has not."""
+    asked = (BENCHMARKS / f"{part}.smk").read_text(encoding="utf-8")
+    assert "resources/anny_shape_space.npz" in asked
+    command = ["make", "--dry-run", f"bench-{part}"]
+    said = subprocess.run(
+        command, cwd=BENCHMARKS.parent, capture_output=True, text=True, check=True
+    )
+    before, found, _ = said.stdout.partition(f"benchmarks/{part}.smk")
+    assert found
+    assert "snakemake --cores" in before
+    assert "resources/anny_shape_space.npz" in before
+
+
 @pytest.mark.parametrize("snakefile", ["Snakefile", "accuracy.smk"])
 def test_measuring_before_filming_says_what_to_do(workplace: Path, snakefile: str) -> None:
     said = plan(workplace, snakefile, "evaluation")
