@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from projects import PluggedProject
+from projects import ROOT, PluggedProject
 from s3_server import SECRET, run_s3
 
 KEY = "our videos/walk one.mp4"
@@ -71,3 +74,24 @@ def test_a_name_on_s3_reaches_no_file_outside_of_snakemakes_own_folder(
     assert run.returncode != 0
     assert "between the slashes of a path on S3 must be names" in run.stdout
     assert own.read_text(encoding="utf-8") == "# the user's\n"
+
+
+def test_the_command_of_the_page_writes_a_sheet_of_a_bucket(tmp_path: Path):
+    """Not of its folders, which are files without content if they were made in a browser."""
+    listed = tmp_path / "aws"
+    files = ("       0 videos/", "   12345 videos/walk.mp4", "     678 videos/b/turn.mp4")
+    lines = "".join(f"2026-01-31 10:00:00 {file}\n" for file in files)
+    listed.write_text(f"#!/bin/sh\ncat <<'END'\n{lines}END\n", encoding="utf-8")
+    listed.chmod(0o755)
+    (tmp_path / "config").mkdir()
+    page = (ROOT / "docs/storage.md").read_text(encoding="utf-8")
+    (command,) = re.findall(r"```console\n( +aws s3 ls(?:.*\n)+?) +```", page)
+    environment = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
+
+    subprocess.run(["bash", "-c", command], cwd=tmp_path, env=environment, check=True)
+
+    assert (tmp_path / "config/videos.tsv").read_text(encoding="utf-8").splitlines() == [
+        "video\tpath",
+        "videos_walk.mp4\ts3://lab/videos/walk.mp4",
+        "videos_b_turn.mp4\ts3://lab/videos/b/turn.mp4",
+    ]
