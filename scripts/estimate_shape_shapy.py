@@ -15,6 +15,7 @@ from tapeless.containers.sharing import Sharing, clear_shelf
 from tapeless.containers.waiting import find_sharing
 from tapeless.logs import job_log
 from tapeless.people import MAIN_PERSON, people_of, run_people_stage
+from tapeless.seals import seal
 from tapeless.shape.shapy import Settings, estimate_bodies
 from tapeless.shape.shapy_frames import LeftOut
 from tapeless.video.recall import recall_frames_of
@@ -50,6 +51,7 @@ def main(
     clear_shelf(bodies)
     for person, folder in people_of(bodies).items():
         left_out[person].write(folder / "left_out.csv")
+    seal(bodies)  # with these
 
 
 if __name__ == "__main__":

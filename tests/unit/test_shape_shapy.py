@@ -31,6 +31,7 @@ from tapeless.keypoints import BODY_25, Person, PoseFileError, write_people
 from tapeless.measurements import measure_body
 from tapeless.outcomes import Outcome, Rejected
 from tapeless.people import people_of
+from tapeless.seals import find_damage
 from tapeless.shape import shapy
 from tapeless.shape.shapy_files import ShapyError
 from tapeless.shape.shapy_frames import LeftOut, choose_frames
@@ -123,7 +124,11 @@ def test_of_several_people_each_has_bodies_and_the_stature_is_that_of_the_first(
     assert [one.code for one in outcomes] == [None, None, "too_few_frames"]
     scales = [Body.load(people[n] / "estimate_1.npz").scale for n in (1, 2)]
     assert scales == ["known_height", "estimated"]
-    assert all((folder / "left_out.csv").exists() for folder in people.values())
+    tables = [folder / "left_out.csv" for folder in people.values()]
+    assert find_damage(video.bodies) == []
+    for table in tables:
+        table.write_text("damaged")
+    assert len(find_damage(video.bodies)) == len(tables) == 3
     assert json.loads((video.folder / "usage.json").read_text())["runs"] == 2
 
 
