@@ -313,3 +313,24 @@ def test_a_disk_that_may_just_do_stops_nobody(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder: usage)
     findings = look("draw_video", situation={"videos": videos(10)})
     assert_unknown(only(findings, "disk space"), "free")
+
+
+@pytest.mark.parametrize("takes_card", [True, False], ids=["with a card", "without"])
+def test_frames_of_all_videos_may_wait_for_a_card(
+    monkeypatch: pytest.MonkeyPatch, takes_card: bool
+):
+    """Cores that are idle sample on meanwhile; more room than that is enough for anything."""
+    route = {"shape": {"device": "cuda" if takes_card else "cpu"}}
+    situation = Situation(configure(**route), ROOT, at_once=4)
+    needed = disk.estimate_bytes(situation, 1000)
+    for_all = needed + 996 * disk.estimate_frames_bytes(situation.config)
+    for free, is_doubtful in ((0.9 * for_all, takes_card), (1.1 * for_all, False)):
+        usage = type("Usage", (), {"total": 2 * for_all, "free": free})
+        monkeypatch.setattr(disk.shutil, "disk_usage", lambda folder, usage=usage: usage)
+        findings = look("draw_video", situation={"videos": videos(1000), "at_once": 4}, **route)
+        finding = only(findings, "disk space")
+        if is_doubtful:
+            assert_unknown(finding, "frames that wait for a card")
+            assert "docs/scaling.md#disk" in finding.remedy
+        else:
+            assert_ok(finding)

@@ -11,7 +11,7 @@ from typing import Any
 
 from tapeless.doctor.findings import Finding, failed, ok, unknown
 from tapeless.doctor.situation import Situation
-from tapeless.needs import count_gathered, find_needs
+from tapeless.needs import STAGES, count_gathered, find_needs
 
 _GB = 1e9
 _ASPECT = 9 / 16
@@ -71,6 +71,9 @@ def check_disk(situation: Situation) -> Iterator[Finding]:
         yield failed("disk space", found, "pathvars.results: a larger disk (config/README.md)")
     elif free < needed:
         yield unknown("disk space", found)
+    elif free < needed + (waiting := estimate_waiting_bytes(situation, len(videos))):
+        found += f", and up to {_amount(waiting)} for frames that wait for a card"
+        yield unknown("disk space", found, "some videos at a time (docs/scaling.md#disk)")
     else:
         yield ok("disk space", found)
 
@@ -84,16 +87,38 @@ def estimate_bytes(situation: Situation, videos: int, remote: int = 0) -> float:
     config = situation.config
     kept = _PICTURE_PER_PX / _FRAME_PER_PX + config["keep_frames"]
     kept_bytes = 0.0
-    at_once = situation.at_once or os.cpu_count() or 1
-    copied = min(remote, at_once)
-    if not situation.is_elsewhere:
-        at_once = max(at_once, count_gathered(config, situation.cards))
+    copied = min(remote, _count_at_once(situation))
     for needs in find_needs(config).values():
         kept += needs.kept_pictures
         kept_bytes += needs.kept_bytes
     frames_bytes = estimate_frames_bytes(config)
     kept_of_video = kept * frames_bytes + kept_bytes * _count_frames(config)
-    return videos * kept_of_video + min(videos, at_once) * frames_bytes + copied * _CLIP_BYTES
+    sampled = min(videos, _count_sampled(situation))
+    return videos * kept_of_video + sampled * frames_bytes + copied * _CLIP_BYTES
+
+
+def estimate_waiting_bytes(situation: Situation, videos: int) -> float:
+    """What the frames of further videos take, at worst, where a later step takes a card.
+
+    Cores that are idle sample on, however many videos wait for the card already.
+    """
+    needs = find_needs(situation.config)
+    if not any(needs[rule].card for rule in STAGES.values()):
+        return 0.0
+    waiting = max(0, videos - _count_sampled(situation))
+    return waiting * estimate_frames_bytes(situation.config)
+
+
+def _count_sampled(situation: Situation) -> int:
+    """Of so many videos there are frames at a time, where none wait for anything but cores."""
+    at_once = _count_at_once(situation)
+    if situation.is_elsewhere:
+        return at_once
+    return max(at_once, count_gathered(situation.config, situation.cards))
+
+
+def _count_at_once(situation: Situation) -> int:
+    return situation.at_once or os.cpu_count() or 1
 
 
 def estimate_frames_bytes(config: Mapping[str, Any]) -> float:
