@@ -6,7 +6,7 @@ import logging
 import sys
 import traceback
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
@@ -29,7 +29,7 @@ def job_log(path: str | Path) -> Iterator[None]:
     Raises:
         SystemExit: in place of a `MachineFault` (status 1) and of KeyboardInterrupt (130).
     """
-    handler = logging.FileHandler(path, mode="w", encoding="utf-8", errors="backslashreplace")
+    handler = _LogFile(path, mode="w", encoding="utf-8", errors="backslashreplace")
     handler.setFormatter(logging.Formatter(_FORMAT))
     root = logging.getLogger()
     root.addHandler(handler)
@@ -54,6 +54,18 @@ def job_log(path: str | Path) -> Iterator[None]:
         root.removeHandler(handler)
         handler.close()
         sys.stderr.flush()
+
+
+class _LogFile(logging.FileHandler):
+    """A file that loses lines where they cannot be written, as on a full disk; its job goes on."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handleError(record)
+
+    def close(self) -> None:
+        with suppress(OSError):
+            super().close()
 
 
 def read_failure(log: Path, since: float) -> str | None:

@@ -66,3 +66,12 @@ def test_a_job_that_ends_well_is_no_failure(log):
         logging.getLogger("tapeless").info("24 of 24 frames")
     assert "INFO tapeless: 24 of 24 frames" in log.read_text(encoding="utf-8")
     assert read_failure(log, since=0) is None
+
+
+def test_a_log_on_a_full_disk_neither_fails_a_job_nor_hides_why_it_failed(capsys):
+    full = Path("/dev/full")
+    with job_log(full):
+        logging.getLogger("test").warning("a line that is lost")
+    with pytest.raises(ZeroDivisionError, match="by nought"):
+        fail(full, ZeroDivisionError("by nought"))
+    assert capsys.readouterr().err == ""
