@@ -59,7 +59,7 @@ def job_log(path: str | Path) -> Iterator[None]:
 class _LogFile(logging.FileHandler):
     """A file that loses lines where they cannot be written, as on a full disk; its job goes on."""
 
-    def handleError(self, record: logging.LogRecord) -> None:
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 (the name in logging)
         if not isinstance(sys.exc_info()[1], OSError):
             super().handleError(record)
 
