@@ -17,6 +17,9 @@ HIDDEN = "(hidden)"
 _SECRET_OPTION = re.compile(
     r"--.*(secret|passw|passphrase|token|credential|auth|-key$)", re.IGNORECASE
 )
+_BEGUN_OPTION = re.compile(r"--storage-[^-]+-(.+)")
+"""Snakemake takes the beginning of an option for all of it, if no other one begins so."""
+_SECRETS = ("access-key", "auth", "credentials", "password", "secret-key", "token")
 _PASSWORD = re.compile(r"(://[^/:@\s]*:)[^/\s]+@")  # which may hold an @ of its own
 _VARIABLES = re.compile(r"(.*?containers)\s*[=:].*environment.*", re.DOTALL)
 """The setting of a group of the configuration, however it is joined to its option: `--config=`,
@@ -42,7 +45,7 @@ def hide_secrets_of_words(words: Iterable[str]) -> list[str]:
     for word in words:
         name, equals, _ = word.partition("=")
         if word.startswith("--"):
-            is_secret = _SECRET_OPTION.match(name) is not None
+            is_secret = _is_secret(name)
             if is_secret and equals:
                 word, is_secret = f"{name}={HIDDEN}", False
         elif word.startswith("-"):
@@ -52,3 +55,9 @@ def hide_secrets_of_words(words: Iterable[str]) -> list[str]:
         word = _VARIABLES.sub(rf"\1={HIDDEN}", word)
         told.append(_PASSWORD.sub(rf"\1{HIDDEN}@", word))
     return told
+
+
+def _is_secret(option: str) -> bool:
+    begun = _BEGUN_OPTION.fullmatch(option)
+    is_begun = begun is not None and any(secret.startswith(begun[1]) for secret in _SECRETS)
+    return is_begun or _SECRET_OPTION.match(option) is not None
