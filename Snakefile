@@ -43,11 +43,8 @@ include: "rules/targets.smk"
 rule all:
     default_target: True
     input:
-        # The tables ask for all else of a video.
-        of_every_video(
-            "<results>/videos/{video}/"
-            + ("sheet.png" if config["keep_frames"] else "frames_forgotten")
-        ),
+        # Tables ask for the rest; but what failed to be drawn again is missing beside tables that are there.
+        of_every_video(["<results>/videos/{video}/sheet.png", *FORGOTTEN]),
         "<results>/summary.csv",
         "<results>/measurements.csv",
         "<results>/checks.csv",

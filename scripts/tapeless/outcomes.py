@@ -7,6 +7,7 @@ is broken about the *machine* raises anything else, fails the job, and runs agai
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,6 +24,7 @@ Content = TypeVar("Content")
 OUTCOME_FILE = "outcome.json"
 
 _MOST_TOLD = 5  # of files that are damaged
+_LONG_AGO_S = 86_400  # since 1970
 
 REJECTION_CODES: dict[str, str] = {
     "not_a_video": "The file is not a video that ffmpeg can open.",
@@ -83,7 +85,7 @@ class DamagedStageError(MachineFault):
 
 
 class DamagedFileError(MachineFault):
-    """A file is not as it was written, and was put aside."""
+    """A file is not as it was written; a copy was put aside."""
 
 
 @dataclass(frozen=True)
@@ -177,17 +179,16 @@ def read_sealed(path: Path) -> str:
     """The text of a file that belongs to no stage's directory, as it was written and sealed.
 
     Raises:
-        DamagedFileError: if it is another one. It is put aside, since it may be somebody's work.
+        DamagedFileError: if it is another one. A copy is put aside, since it may be somebody's
+            work; the file itself becomes older than all that it was made of, so that the next run
+            makes it again, and meanwhile nobody else who reads it lacks it.
     """
+    content = path.read_bytes()
+    if is_as_sealed(path, content):
+        return content.decode("utf-8")
     aside = path.with_name(f"{path.name}.changed")
-    try:
-        content = path.read_bytes()
-        if is_as_sealed(path, content):
-            return content.decode("utf-8")
-        path.replace(aside)
-    except FileNotFoundError:
-        if not aside.exists():  # else another job has just put it aside
-            raise
+    aside.write_bytes(content)
+    os.utime(path, (_LONG_AGO_S, _LONG_AGO_S))
     raise DamagedFileError(
         f"{path} is not as tapeless wrote it, and has been put aside as {aside.name}: the same "
         "command makes it again. If somebody edited it: numbers are best edited in a copy "

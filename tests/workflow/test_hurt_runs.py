@@ -113,6 +113,21 @@ def test_numbers_that_somebody_edited_are_reported_nowhere_and_made_again(finish
     assert finished.plan() == {}
 
 
+def test_numbers_that_only_a_contact_sheet_found_to_be_edited_are_made_again(finished: Project):
+    """All tables of the run before are there, and the job that failed wrote none of them."""
+    before = finished.reports()
+    walk = finished.results / "videos/walk"
+    with (walk / "statistics.csv").open("a", encoding="utf-8") as statistics:
+        statistics.write("\n")
+
+    assert finished.snakemake("sheets").returncode != 0
+
+    finished.run()
+    assert finished.reports() == before
+    assert (walk / "sheet.png").exists()
+    assert finished.plan() == {}
+
+
 def test_what_a_disk_has_damaged_is_found_when_it_is_read_and_made_again(finished: Project):
     """Of files that belong to a folder, and of those that do not; their times are as they were."""
     before = finished.reports()
