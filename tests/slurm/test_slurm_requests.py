@@ -71,6 +71,11 @@ def waiting(
         jobs = {"build_shape_space": 1}
         count = sum(jobs.get(rules, len(project.read_summary())) for rules in wanted)
         wait_until(lambda p=project, n=count: count_known(p) == n, "jobs wait", PATIENCE_S)
+        wait_until(
+            lambda p=project, n=count: len(cluster.jobs_of(p.folder)) == n,
+            "the accounts, which come later, know them",
+            PATIENCE_S,
+        )
     for _, run in runs:
         run.send_signal(signal.SIGINT)
     for _, run in runs:
