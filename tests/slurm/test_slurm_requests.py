@@ -119,4 +119,4 @@ def test_ctrl_c_cancels_what_waits(waiting: dict[str, list[Job]], cluster: Clust
     def states() -> set[str]:
         return {job.state for folder in folders for job in cluster.jobs_of(Path(folder))}
 
-    wait_until(lambda: states() == {"CANCELLED"}, "the accounts know it")
+    wait_until(lambda: states() == {"CANCELLED"}, "the accounts know it", PATIENCE_S)
